@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+// Tests read the sources of every package, never a build.
+const conditions = ["@dinov2/source"];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["{packages,apps}/*/src/**/*.test.ts", "tools/**/*.test.ts", "tests/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: "forks",
+  },
+});
