@@ -11,5 +11,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Lines that a test prints (the parity table) come out as they are.
+    disableConsoleIntercept: true,
   },
 });

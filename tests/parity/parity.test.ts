@@ -1,0 +1,62 @@
+// Our numbers against the reference implementation's, case by case.
+// DINOV2_GOLDEN names another folder of the same format, DINOV2_BACKEND the engine.
+
+import { fileURLToPath } from "node:url";
+import { useBackend, type BackendName } from "@dinov2/tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readGoldenFolder, type Check, type Comparison, type GoldenCase } from "./harness.ts";
+
+/** One row per group that the packages compute so far. */
+const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
+  vit: () => import("./groups/vit.ts"),
+  crops: () => import("./groups/crops.ts"),
+  drop_path: () => import("./groups/drop_path.ts"),
+  inventory: () => import("./groups/inventory.ts"),
+  dino_head: () => import("./groups/dino_head.ts"),
+  dino_loss: () => import("./groups/dino_loss.ts"),
+  ibot_loss: () => import("./groups/ibot_loss.ts"),
+  koleo: () => import("./groups/koleo.ts"),
+  masking: () => import("./groups/masking.ts"),
+  collate: () => import("./groups/collate.ts"),
+  schedules: () => import("./groups/schedules.ts"),
+  param_groups: () => import("./groups/param_groups.ts"),
+  optim: () => import("./groups/optim.ts"),
+  ssl: () => import("./groups/ssl.ts"),
+  eval_knn: () => import("./groups/eval_knn.ts"),
+  aug_ops: () => import("./groups/aug_ops.ts"),
+  aug_pipeline: () => import("./groups/aug_pipeline.ts"),
+  aug_stats: () => import("./groups/aug_stats.ts"),
+};
+
+const committedFixtures = fileURLToPath(new URL("./fixtures", import.meta.url));
+const goldenCases = readGoldenFolder(process.env.DINOV2_GOLDEN ?? committedFixtures);
+
+beforeAll(async () => {
+  await useBackend({ name: (process.env.DINOV2_BACKEND ?? "auto") as BackendName });
+});
+
+describe.each(Object.keys(checks))("%s", (group) => {
+  const cases = goldenCases.filter((golden) => golden.group === group);
+
+  it("has at least one golden case", () => {
+    expect(cases.length).toBeGreaterThan(0);
+  });
+
+  it.each(cases.map((golden) => [golden.id, golden] as const))("%s is within tolerance", async (_id, golden) => {
+    const { check } = await checks[group]!();
+    const comparisons = await check(golden);
+    report(golden, comparisons);
+    expect(comparisons.length).toBeGreaterThan(0);
+    expect(comparisons.filter(({ worst }) => !(worst <= 1))).toEqual([]);
+  });
+});
+
+/** One line per case: how much of its tolerance the worst number used up. */
+function report(golden: GoldenCase, comparisons: readonly Comparison[]): void {
+  const worst = comparisons.reduce((a, b) => (b.worst > a.worst ? b : a), { name: "-", worst: 0 });
+  const verdict = worst.worst <= 1 ? "ok  " : "FAIL";
+  console.log(
+    `${verdict} ${golden.group.padEnd(12)} ${golden.id.padEnd(24)} ` +
+      `${worst.worst.toFixed(3).padStart(7)} of tolerance (${worst.name}; ${comparisons.length} compared)`,
+  );
+}
