@@ -1,0 +1,51 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFolderAtomic, writeFileAtomic } from "./files.ts";
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "foundation-"))));
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("writeFileAtomic", () => {
+  it("replaces the content and leaves nothing else", async () => {
+    const path = join(folder, "latest");
+    await writeFile(path, "old");
+    await writeFileAtomic(path, "new");
+    expect(await readFile(path, "utf8")).toBe("new");
+    expect(await readdir(folder)).toEqual(["latest"]);
+  });
+
+  it("keeps the old content when the new one breaks off half-way", async () => {
+    const path = join(folder, "latest");
+    await writeFile(path, "old");
+    async function* breaking() {
+      yield new TextEncoder().encode("half");
+      throw new Error("disk full");
+    }
+    await expect(writeFileAtomic(path, breaking())).rejects.toThrow("disk full");
+    expect(await readFile(path, "utf8")).toBe("old");
+    expect(await readdir(folder)).toEqual(["latest"]);
+  });
+});
+
+describe("createFolderAtomic", () => {
+  it("shows the folder only when it is complete", async () => {
+    const path = join(folder, "step-1");
+    await createFolderAtomic(path, async (partial) => {
+      await writeFile(join(partial, "a"), "1");
+      expect(await readdir(folder)).not.toContain("step-1");
+    });
+    expect(await readdir(path)).toEqual(["a"]);
+  });
+
+  it("leaves nothing behind when filling it fails", async () => {
+    const filling = createFolderAtomic(join(folder, "step-1"), async (partial) => {
+      await writeFile(join(partial, "a"), "1");
+      throw new Error("disk full");
+    });
+    await expect(filling).rejects.toThrow("disk full");
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
