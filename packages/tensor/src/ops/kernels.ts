@@ -1,0 +1,208 @@
+// The contract between the ops and the engines: every fused kernel a backend may register, with its
+// inputs, attributes and outputs. An op whose kernel is missing on the current backend runs its
+// portable definition instead, so a backend may register any subset. A forward and its `Grad` come
+// as a pair: a backend that registers one registers the other.
+//
+// Legend: R rows (all leading dimensions folded), D width, I/O input and output width, H hidden
+// width, K prototypes (or kept samples, in the subset kernels), T tokens of all sequences, B images,
+// N tokens per image. Everything is float32, row-major, contiguous; inputs are never written to,
+// except by the in-place kernels at the end.
+import * as tf from "@tensorflow/tfjs-core";
+
+type Info = tf.TensorInfo;
+
+/** `count` sequences of `length` tokens each, one after the other. */
+export interface Segment {
+  readonly count: number;
+  readonly length: number;
+}
+
+type None = Record<never, never>;
+
+export interface KernelTable {
+  /** y = (x - mean) * rstd * weight + bias, mean and variance (biased) over D, rstd = 1 / sqrt(variance + epsilon). */
+  LayerNormFused: {
+    inputs: { x: Info /* [R,D] */; weight: Info /* [D] */; bias: Info /* [D] */ };
+    attributes: { epsilon: number };
+    outputs: [y: Info /* [R,D] */, mean: Info /* [R] */, rstd: Info /* [R] */];
+  };
+  LayerNormFusedGrad: {
+    inputs: { dy: Info /* [R,D] */; x: Info; weight: Info; mean: Info; rstd: Info };
+    attributes: None;
+    outputs: [dx: Info /* [R,D] */, dWeight: Info /* [D] */, dBias: Info /* [D] */];
+  };
+
+  /** y = activation(x weightᵀ + bias); "gelu" is the exact one. The pre-activation is an output only under "gelu". */
+  LinearFused: {
+    inputs: { x: Info /* [R,I] */; weight: Info /* [O,I] */; bias?: Info /* [O] */ };
+    attributes: { activation: "none" | "gelu" };
+    outputs: [y: Info /* [R,O] */, preActivation?: Info /* [R,O] */];
+  };
+  /** `preActivation` comes only under "gelu"; dBias is given only when `hasBias`. */
+  LinearFusedGrad: {
+    inputs: { dy: Info /* [R,O] */; x: Info; weight: Info; preActivation?: Info };
+    attributes: { activation: "none" | "gelu"; hasBias: boolean };
+    outputs: [dx: Info /* [R,I] */, dWeight: Info /* [O,I] */, dBias?: Info /* [O] */];
+  };
+
+  /** y = x/2 (1 + erf(x / sqrt 2)), elementwise, any shape. */
+  GeluFused: { inputs: { x: Info }; attributes: None; outputs: [y: Info] };
+  GeluFusedGrad: { inputs: { dy: Info; x: Info }; attributes: None; outputs: [dx: Info] };
+
+  /** y = silu(x[:, :H]) * x[:, H:]. */
+  SwigluFused: { inputs: { x: Info /* [R,2H] */ }; attributes: None; outputs: [y: Info /* [R,H] */] };
+  SwigluFusedGrad: {
+    inputs: { dy: Info /* [R,H] */; x: Info /* [R,2H] */ };
+    attributes: None;
+    outputs: [dx: Info /* [R,2H] */];
+  };
+
+  /**
+   * Per sequence and head: softmax(q kᵀ / sqrt(d)) v. Rows are the segments in order; the columns of
+   * `qkv` are [q of all heads | k | v], d = D / heads. logSumExp [heads,T] is of the scaled scores.
+   */
+  BlockDiagonalAttention: {
+    inputs: { qkv: Info /* [T,3D] */ };
+    attributes: { segments: readonly Segment[]; heads: number };
+    outputs: [output: Info /* [T,D] */, logSumExp: Info /* [heads,T] */];
+  };
+  BlockDiagonalAttentionGrad: {
+    inputs: { dy: Info /* [T,D] */; qkv: Info; output: Info; logSumExp: Info };
+    attributes: { segments: readonly Segment[]; heads: number };
+    outputs: [dQkv: Info /* [T,3D] */];
+  };
+
+  /** y = x + residual * gamma. (Without gamma the op is a plain addition and no kernel is asked.) */
+  LayerScaleResidual: {
+    inputs: { x: Info /* [R,D] */; residual: Info /* [R,D] */; gamma: Info /* [D] */ };
+    attributes: None;
+    outputs: [y: Info /* [R,D] */];
+  };
+  /** The gradient of x is dy itself. */
+  LayerScaleResidualGrad: {
+    inputs: { dy: Info /* [R,D] */; residual: Info; gamma: Info };
+    attributes: None;
+    outputs: [dResidual: Info /* [R,D] */, dGamma: Info /* [D] */];
+  };
+
+  /** y = x, and y[indices[k]] += scale * gamma * residual[k]. Indices are distinct and in range (checked by the op). */
+  AddResidualSubset: {
+    inputs: { x: Info /* [B,N,D] */; residual: Info /* [K,N,D] */; gamma?: Info /* [D] */ };
+    attributes: { indices: Int32Array; scale: number };
+    outputs: [y: Info /* [B,N,D] */];
+  };
+  /** The gradient of x is dy itself. dGamma is given only when gamma came. */
+  AddResidualSubsetGrad: {
+    inputs: { dy: Info /* [B,N,D] */; residual: Info; gamma?: Info };
+    attributes: { indices: Int32Array; scale: number };
+    outputs: [dResidual: Info /* [K,N,D] */, dGamma?: Info /* [D] */];
+  };
+
+  /** y[k] = x[indices[k]]; indices may repeat, are in range (checked by the op). */
+  GatherRows: {
+    inputs: { x: Info /* [R,C] */ };
+    attributes: { indices: Int32Array };
+    outputs: [y: Info /* [K,C] */];
+  };
+  /** dx = 0, and dx[indices[k]] += dy[k]. */
+  GatherRowsGrad: {
+    inputs: { dy: Info /* [K,C] */ };
+    attributes: { indices: Int32Array; rows: number };
+    outputs: [dx: Info /* [rows,C] */];
+  };
+
+  /** y = x / max(norm, epsilon), norm = ||x||_2 of each row (not clamped). */
+  L2Normalize: {
+    inputs: { x: Info /* [R,D] */ };
+    attributes: { epsilon: number };
+    outputs: [y: Info /* [R,D] */, norm: Info /* [R] */];
+  };
+  /** dx = (dy - y (y·dy)) / norm where norm >= epsilon, and dy / epsilon elsewhere. */
+  L2NormalizeGrad: {
+    inputs: { dy: Info /* [R,D] */; y: Info; norm: Info };
+    attributes: { epsilon: number };
+    outputs: [dx: Info /* [R,D] */];
+  };
+
+  /** w = g v / norm, norm = ||v||_2 of each row. */
+  WeightNorm: {
+    inputs: { v: Info /* [K,D] */; g: Info /* [K,1] */ };
+    attributes: None;
+    outputs: [w: Info /* [K,D] */, norm: Info /* [K] */];
+  };
+  WeightNormGrad: {
+    inputs: { dy: Info /* [K,D] */; v: Info; g: Info; norm: Info };
+    attributes: None;
+    outputs: [dv: Info /* [K,D] */, dg: Info /* [K,1] */];
+  };
+
+  /** loss = -Σ_k teacher log_softmax(student / temperature); logSumExp is of student / temperature, mass = Σ_k teacher. */
+  PrototypeCrossEntropy: {
+    inputs: { student: Info /* [R,K] */; teacher: Info /* [R,K] */ };
+    attributes: { temperature: number };
+    outputs: [loss: Info /* [R] */, logSumExp: Info /* [R] */, mass: Info /* [R] */];
+  };
+  /** dStudent = dy / temperature * (mass softmax(student / temperature) - teacher). The teacher gets none. */
+  PrototypeCrossEntropyGrad: {
+    inputs: { dy: Info /* [R] */; student: Info; teacher: Info; logSumExp: Info; mass: Info };
+    attributes: { temperature: number };
+    outputs: [dStudent: Info /* [R,K] */];
+  };
+
+  /** Sinkhorn-Knopp as `sinkhornKnopp` defines it. No gradient. */
+  SinkhornKnopp: {
+    inputs: { logits: Info /* [R,K] */ };
+    attributes: { temperature: number; iterations: number };
+    outputs: [assignment: Info /* [R,K] */];
+  };
+
+  /** Σ of the squares of all inputs' elements, then the square root: one number over any number of tensors. */
+  GlobalNorm: { inputs: readonly Info[]; attributes: None; outputs: [norm: Info /* [] */] };
+
+  /**
+   * In place: writes parameter, firstMoment and secondMoment (all of one shape), gives no output.
+   * The op passes only memory that no other tensor shares. corrections are 1 - beta1^step and 1 - beta2^step.
+   */
+  AdamWUpdate: {
+    inputs: { parameter: Info; gradient: Info; firstMoment: Info; secondMoment: Info };
+    attributes: {
+      learningRate: number;
+      weightDecay: number;
+      beta1: number;
+      beta2: number;
+      epsilon: number;
+      firstCorrection: number;
+      secondCorrection: number;
+    };
+    outputs: [];
+  };
+  /** In place: teacher = momentum teacher + (1 - momentum) student, for each pair; inputs are [teacher0, student0, teacher1, …]. */
+  EmaUpdate: { inputs: readonly Info[]; attributes: { momentum: number }; outputs: [] };
+}
+
+export type KernelName = keyof KernelTable;
+export type KernelInputs<Name extends KernelName> = KernelTable[Name]["inputs"];
+export type KernelAttributes<Name extends KernelName> = KernelTable[Name]["attributes"];
+export type KernelOutputs<Name extends KernelName> = KernelTable[Name]["outputs"];
+
+/**
+ * Registers a backend's own implementation of a fused kernel.
+ * @param run takes tensors of the backend, and returns the outputs in the table's order (data ids of the backend).
+ */
+export function registerFusedKernel<Name extends KernelName, Backend extends tf.KernelBackend>(
+  kernelName: Name,
+  backendName: string,
+  run: (inputs: KernelInputs<Name>, attributes: KernelAttributes<Name>, backend: Backend) => KernelOutputs<Name>,
+): void {
+  tf.registerKernel({
+    kernelName,
+    backendName,
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      run(inputs as KernelInputs<Name>, attrs as KernelAttributes<Name>, backend as Backend) as tf.TensorInfo[],
+  });
+}
+
+/** True when the current backend has its own implementation of `kernelName`. */
+export function hasFusedKernel(kernelName: KernelName): boolean {
+  return tf.getKernel(kernelName, tf.getBackend()) !== undefined;
+}
