@@ -1,1 +1,2 @@
-export {};
+// The build's entry: running it is running the command line.
+import "./main.ts";

@@ -1,0 +1,41 @@
+// The options that every command takes, defined once (architecture: "the command line").
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseNaturalNumber, parsePositiveInteger } from "./parsers.ts";
+
+/** The engines a user may name; `auto` takes the fastest one that is installed. */
+export const BACKEND_CHOICES = ["auto", "libtorch", "tensorflow", "wasm", "cpu"] as const;
+
+/** What the common options parse to. */
+export interface CommonOptions {
+  readonly backend: (typeof BACKEND_CHOICES)[number];
+  readonly device?: string;
+  readonly threads?: number;
+  readonly seed: number;
+  readonly json: boolean;
+}
+
+function parseDevice(text: string): string {
+  if (!/^(cpu|cuda(:\d+)?)$/.test(text)) throw new InvalidArgumentError("Expected cpu, cuda or cuda:N.");
+  return text;
+}
+
+/** Adds `--backend --device --threads --seed --json` to a command, below its own options. */
+export function addCommonOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--backend <name>", "engine of the tensors").choices(BACKEND_CHOICES).default("auto"))
+    .option("--device <device>", "cpu, cuda or cuda:N, where the engine has it", parseDevice)
+    .option("--threads <N>", "CPU threads (default: the engine's choice)", parsePositiveInteger)
+    .option("--seed <N>", "seed of every random choice", parseNaturalNumber, 0)
+    .option("--json", "result as JSON on stdout (progress stays on stderr)", false);
+}
+
+/** The part of the common options that `useBackend` of `@dinov2/tensor` takes. */
+export function backendOptions(options: Pick<CommonOptions, "backend" | "device" | "threads">): {
+  name: CommonOptions["backend"];
+  device?: string;
+  threads?: number;
+} {
+  const { backend, device, threads } = options;
+  return { name: backend, ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
+}

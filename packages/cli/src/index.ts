@@ -1,0 +1,14 @@
+export { Command, Option } from "commander";
+export { addCommonOptions, backendOptions, BACKEND_CHOICES, type CommonOptions } from "./common-options.ts";
+export {
+  parseFraction,
+  parseNaturalNumber,
+  parseNumber,
+  parsePositiveInteger,
+  parsePositiveIntegers,
+} from "./parsers.ts";
+export { addExamples, runCommand, runProgram } from "./run-command.ts";
+export { Progress, type ProgressOptions } from "./progress.ts";
+export { formatBytes, formatDuration, formatTable, type Alignment } from "./format.ts";
+export { printResult } from "./print-result.ts";
+export { requireWritable } from "./output-path.ts";

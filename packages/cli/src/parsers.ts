@@ -1,0 +1,39 @@
+// Argument parsers for commander's options. Each refuses with words that say what was expected;
+// commander puts the option and the value that came in front of them.
+
+import { InvalidArgumentError } from "commander";
+
+/** A finite number. `Number` alone would take "" for 0, and "0x10" for 16. */
+export function parseNumber(text: string): number {
+  const value = Number(text);
+  if (!/^[-+]?(\d|\.\d)/.test(text) || /^[-+]?0[xob]/i.test(text) || !Number.isFinite(value)) {
+    throw new InvalidArgumentError("Expected a number, such as 0.5 or 1e-4.");
+  }
+  return value;
+}
+
+function parseInteger(text: string, minimum: number): number {
+  const value = /^\+?\d+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    throw new InvalidArgumentError(`Expected a whole number of at least ${minimum}.`);
+  }
+  return value;
+}
+
+/** A whole number of at least 0: a seed, a count of workers. */
+export const parseNaturalNumber = (text: string): number => parseInteger(text, 0);
+
+/** A whole number of at least 1: a batch size, a number of threads. */
+export const parsePositiveInteger = (text: string): number => parseInteger(text, 1);
+
+/** Whole numbers of at least 1, separated by commas: "10,20,100". */
+export function parsePositiveIntegers(text: string): number[] {
+  return text.split(",").map((part) => parseInteger(part.trim(), 1));
+}
+
+/** A number strictly between 0 and 1: a share of a set. */
+export function parseFraction(text: string): number {
+  const value = parseNumber(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("Expected a number between 0 and 1, such as 0.2.");
+  return value;
+}

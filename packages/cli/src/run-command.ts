@@ -1,0 +1,101 @@
+// From an argument list to an exit code: 0 done; 1 the work failed; 2 the command or its input was
+// wrong. Mistakes of a user take exactly one line on stderr; a stack is shown only when asked for
+// by DINOV2_DEBUG=1.
+
+import { InputError, nearestName } from "@dinov2/foundation";
+import type { Command, CommanderError } from "commander";
+
+const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, " ");
+
+/** The words that call a command, from the root: "dinov2 benchmark knn". */
+function commandPath(command: Command): string {
+  return command.parent ? `${commandPath(command.parent)} ${command.name()}` : command.name();
+}
+
+/** The known flag nearest to one that commander did not know, in commander's own words. */
+function suggestion(error: CommanderError, command: Command): string {
+  if (error.message.includes("Did you mean")) return "";
+  const came = /'(.*?)'/.exec(error.message)?.[1] ?? "";
+  const known =
+    error.code === "commander.unknownOption"
+      ? command.options.flatMap((option) => option.long ?? [])
+      : error.code === "commander.unknownCommand"
+        ? command.commands.map((child) => child.name())
+        : [];
+  const nearest = nearestName(came, known);
+  return nearest ? ` Did you mean ${nearest}?` : "";
+}
+
+/** Commander's complaint as one line that ends with what to do. */
+function usageError(error: CommanderError, command: Command): InputError {
+  const path = commandPath(command);
+  if (error.code === "commander.help") {
+    const names = command.commands.map((child) => child.name()).filter((name) => name !== "help");
+    return new InputError(`${path} needs a sub-command: ${names.join(", ")}. See: ${path} --help`);
+  }
+  const message = oneLine(error.message)
+    .replace(/^error: /, "")
+    .replace(/\s*\(Did you mean (.*?)\?\)/, ". Did you mean $1?")
+    .replace(/[^.?!]$/, "$&.");
+  return new InputError(
+    `${message[0]!.toUpperCase()}${message.slice(1)}${suggestion(error, command)} See: ${path} --help`,
+  );
+}
+
+/** Makes a command and its children throw what commander would print before it ends the process. */
+function throwUsageErrors(command: Command): void {
+  command.configureOutput({ writeErr: () => {}, outputError: () => {} });
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 ? error : usageError(error, command);
+  });
+  command.commands.forEach((child) => throwUsageErrors(child));
+}
+
+/** Commander throws after it has shown help. By its code, since an app may bring its own copy of commander. */
+function isHelpShown(error: unknown): boolean {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+}
+
+/** Writes a failure to stderr, and returns the exit code it stands for. */
+function report(error: unknown): number {
+  if (isHelpShown(error)) return 0;
+  const isInput = error instanceof InputError;
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  process.stderr.write(`dinov2: ${isInput ? oneLine(message) : message}\n`);
+  if (process.env.DINOV2_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  else if (!isInput) process.stderr.write("(set DINOV2_DEBUG=1 to see where)\n");
+  return isInput ? 2 : 1;
+}
+
+/**
+ * Runs an action and turns its failure into a message on stderr and the process's exit code.
+ * @returns whether the action succeeded
+ */
+export async function runCommand(action: () => unknown): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    process.exitCode = report(error);
+    return process.exitCode === 0;
+  }
+}
+
+/** Parses `words` (without node and the script) with a program and runs the command they name, as `runCommand` does. */
+export async function runProgram(program: Command, words: readonly string[]): Promise<boolean> {
+  // A reader that closes early (`dinov2 … | head`) is no failure.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit();
+      throw error;
+    });
+  }
+  throwUsageErrors(program);
+  return runCommand(() => program.parseAsync(words, { from: "user" }));
+}
+
+/** Adds examples below a command's help, one per line. */
+export function addExamples(command: Command, ...examples: readonly string[]): Command {
+  const heading = examples.length > 1 ? "Examples" : "Example";
+  return command.addHelpText("after", `\n${heading}:\n${examples.map((example) => `  ${example}`).join("\n")}`);
+}
