@@ -12,34 +12,31 @@ function commandPath(command: Command): string {
   return command.parent ? `${commandPath(command.parent)} ${command.name()}` : command.name();
 }
 
-/** The known flag nearest to one that commander did not know, in commander's own words. */
-function suggestion(error: CommanderError, command: Command): string {
-  if (error.message.includes("Did you mean")) return "";
-  const came = /'(.*?)'/.exec(error.message)?.[1] ?? "";
-  const known =
-    error.code === "commander.unknownOption"
-      ? command.options.flatMap((option) => option.long ?? [])
-      : error.code === "commander.unknownCommand"
-        ? command.commands.map((child) => child.name())
-        : [];
-  const nearest = nearestName(came, known);
+/** The name that was probably meant where commander did not know one; it suggests some itself. */
+function suggestion(message: string, command: Command): string {
+  const [, kind, came] = /^unknown (option|command) '(.*?)'(?!.*Did you mean)/s.exec(message) ?? [];
+  if (kind === undefined || came === undefined) return "";
+  const flags = command.options.flatMap((option) => option.long ?? []);
+  const nearest = nearestName(came, kind === "option" ? flags : subCommands(command));
   return nearest ? ` Did you mean ${nearest}?` : "";
 }
+
+const subCommands = (command: Command) =>
+  command.commands.map((child) => child.name()).filter((name) => name !== "help");
 
 /** Commander's complaint as one line that ends with what to do. */
 function usageError(error: CommanderError, command: Command): InputError {
   const path = commandPath(command);
   if (error.code === "commander.help") {
-    const names = command.commands.map((child) => child.name()).filter((name) => name !== "help");
-    return new InputError(`${path} needs a sub-command: ${names.join(", ")}. See: ${path} --help`);
+    return new InputError(`${path} needs a sub-command: ${subCommands(command).join(", ")}. See: ${path} --help`);
   }
-  const message = oneLine(error.message)
-    .replace(/^error: /, "")
-    .replace(/\s*\(Did you mean (.*?)\?\)/, ". Did you mean $1?")
-    .replace(/[^.?!]$/, "$&.");
-  return new InputError(
-    `${message[0]!.toUpperCase()}${message.slice(1)}${suggestion(error, command)} See: ${path} --help`,
-  );
+  let message = oneLine(error.message).replace(/^error: /, "");
+  // Commander misses a required option before it sees that one was misspelt.
+  const misspelt = command.args.find((word) => word.startsWith("--"));
+  if (error.code === "commander.missingMandatoryOptionValue" && misspelt) message = `unknown option '${misspelt}'`;
+  const hint = suggestion(message, command);
+  const sentence = message.replace(/\s*\(Did you mean (.*?)\?\)/, ". Did you mean $1?").replace(/[^.?!]$/, "$&.");
+  return new InputError(`${sentence[0]!.toUpperCase()}${sentence.slice(1)}${hint} See: ${path} --help`);
 }
 
 /** Makes a command and its children throw what commander would print before it ends the process. */

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { parseFraction, parseNaturalNumber, parseNumber, parsePositiveInteger, parsePositiveIntegers } from "./parsers.ts";
+
+describe("argument parsers", () => {
+  it.each([
+    ["0.5", 0.5],
+    ["1e-4", 1e-4],
+    ["-.25", -0.25],
+  ])("reads %s as a number", (text, value) => {
+    expect(parseNumber(text)).toBe(value);
+  });
+
+  it.each(["", " ", "1e999", "0x10", "NaN", "12px"])("refuses %j as a number", (text) => {
+    expect(() => parseNumber(text)).toThrow("Expected a number");
+  });
+
+  it.each(["0", "-1", "1.5", "1e3", ""])("refuses %j where a whole number of at least 1 is wanted", (text) => {
+    expect(() => parsePositiveInteger(text)).toThrow("whole number of at least 1");
+  });
+
+  it("takes 0 as a natural number", () => {
+    expect(parseNaturalNumber("0")).toBe(0);
+  });
+
+  it("reads a list with spaces behind its commas", () => {
+    expect(parsePositiveIntegers("10, 20,100")).toEqual([10, 20, 100]);
+    expect(() => parsePositiveIntegers("10,,20")).toThrow("whole number");
+  });
+
+  it.each(["0", "1", "20"])("refuses %s as a share of a set", (text) => {
+    expect(() => parseFraction(text)).toThrow("between 0 and 1");
+  });
+});
