@@ -1,0 +1,88 @@
+// One side of the pair: a backbone and its heads. Student and teacher are both of this kind, with the
+// same parameters under the same names; only the student has stochastic depth and is optimised.
+
+import { RandomStream, tf } from "@dinov2/tensor";
+import { DinoHead, type ParameterMap, VisionTransformer, vitConfig, type VisionTransformerConfig } from "@dinov2/vit";
+import type { Recipe } from "./recipe.ts";
+
+/** The parts of a network that are clipped and saved under these names, in the official order. */
+export type ModuleName = "backbone" | "dino_head" | "ibot_head";
+
+export interface Network {
+  readonly backbone: VisionTransformer;
+  readonly dinoHead: DinoHead;
+  /** Null when iBOT's patches go through the DINO head. */
+  readonly ibotHead: DinoHead | null;
+}
+
+/** The student's architecture. Position embeddings are sized for global crops. */
+export function backboneConfig({ model, crops }: Pick<Recipe, "model" | "crops">): VisionTransformerConfig {
+  const { embedDim, depth, numHeads } = model;
+  return vitConfig(model.size, {
+    imageSize: crops.globalSize,
+    patchSize: model.patchSize,
+    ...(embedDim !== null && { embedDim }),
+    ...(depth !== null && { depth }),
+    ...(numHeads !== null && { numHeads }),
+    ffnLayer: model.ffnLayer,
+    initValues: model.layerScale,
+    numRegisterTokens: model.registerTokens,
+    dropPathRate: model.dropPathRate,
+    dropPathUniform: model.dropPathUniform,
+    blockChunks: model.blockChunks,
+    qkvBias: model.qkvBias,
+    projBias: model.projBias,
+    ffnBias: model.ffnBias,
+    interpolateAntialias: model.interpolateAntialias,
+    interpolateOffset: model.interpolateOffset,
+  });
+}
+
+/** A network of random weights, by the official initialisation. */
+export function createNetwork(config: VisionTransformerConfig, heads: Recipe["heads"], random: RandomStream): Network {
+  const createHead = (head: Recipe["heads"]["dino"], stream: RandomStream) =>
+    DinoHead.create(
+      {
+        inDim: config.embedDim,
+        outDim: head.prototypes,
+        numLayers: head.layers,
+        hiddenDim: head.hiddenDim,
+        bottleneckDim: head.bottleneckDim,
+        mlpBias: true,
+      },
+      stream,
+    );
+  return {
+    backbone: VisionTransformer.create(config, random.split("backbone")),
+    dinoHead: createHead(heads.dino, random.split("dino_head")),
+    ibotHead: heads.ibot.separate ? createHead(heads.ibot, random.split("ibot_head")) : null,
+  };
+}
+
+/** The network's modules by name; what it does not have is left out. */
+export function modules(network: Network): { name: ModuleName; parameters: ParameterMap }[] {
+  return [
+    { name: "backbone", parameters: network.backbone.parameters },
+    { name: "dino_head", parameters: network.dinoHead.parameters },
+    ...(network.ibotHead ? [{ name: "ibot_head" as const, parameters: network.ibotHead.parameters }] : []),
+  ];
+}
+
+/** All parameters, as `module.name`: `backbone.cls_token`, `dino_head.last_layer.weight_g`. */
+export function namedParameters(network: Network): ParameterMap {
+  return new Map(
+    modules(network).flatMap(({ name: module, parameters }) =>
+      [...parameters].map(([name, variable]) => [`${module}.${name}`, variable] as const),
+    ),
+  );
+}
+
+/** Gives `target` the values of `source`: the teacher starts as a copy of the student. */
+export function copyParameters(source: Network, target: Network): void {
+  const values = namedParameters(source);
+  for (const [name, variable] of namedParameters(target)) variable.assign(values.get(name)!);
+}
+
+export function disposeNetwork(network: Network): void {
+  tf.dispose([...namedParameters(network).values()]);
+}

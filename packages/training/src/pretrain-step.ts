@@ -1,0 +1,224 @@
+// One step of DINOv2 pretraining (arXiv 2304.07193, section 4; officially `SSLMetaArch.forward_backward`
+// and the loop in `dinov2/train/train.py`). The teacher sees two whole global crops of each image and says
+// what they show, as probabilities over prototypes; the student has to say the same from small local crops
+// and from global crops with patches hidden. The student learns by gradient, the teacher follows as its
+// moving average. Not here: the losses' formulas (`@dinov2/losses`); next: `train-loop.ts`, which calls this.
+//
+// B images; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images'
+// second, …; N patches of a global crop, M hidden ones in all 2B crops; D width, K prototypes.
+
+import { centeredSoftmax, dinoLoss, ibotLoss, koleoLoss, sinkhornKnopp, updateCenter } from "@dinov2/losses";
+import { type AdamW, clipGradientsPerSubModule, type ParameterGroup, parameterRates, updateTeacher } from "@dinov2/optim";
+import { gatherRows, type RandomStream, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D, tf } from "@dinov2/tensor";
+import { type Network, namedParameters } from "./network.ts";
+import type { Recipe } from "./recipe.ts";
+import type { StepSettings } from "./schedules.ts";
+
+/** A batch on the backend; `batch.ts` makes it. */
+export interface TrainingBatch {
+  readonly globalCrops: Tensor4D; // [2B, 3, S, S]
+  readonly localCrops: Tensor4D | null; // [L·B, 3, s, s]
+  readonly masks: Tensor2D; // [2B, N] bool, true = hidden from the student
+  readonly maskIndices: Int32Array; // [M] into the 2B·N patches
+  readonly maskWeights: Tensor1D; // [M], 1 / (hidden patches of the crop)
+}
+
+/** All that a step changes. */
+export interface TrainingState {
+  readonly student: Network;
+  readonly teacher: Network;
+  readonly optimizer: AdamW;
+  /** Each parameter's own share of learning rate and weight decay. */
+  readonly groups: ReadonlyMap<string, ParameterGroup>;
+  /** Running means of the teacher's logits, [1, K] each, over the batches so far; null with Sinkhorn-Knopp. */
+  readonly centers: { readonly dino: tf.Variable<tf.Rank.R2>; readonly ibot: tf.Variable<tf.Rank.R2> } | null;
+}
+
+/** The part of a recipe that a step reads. */
+export type StepRecipe = Pick<Recipe, "loss" | "teacher"> & { readonly optimizer: Pick<Recipe["optimizer"], "clipNorm"> };
+
+/**
+ * Runs one step on `state`.
+ *
+ * @returns by name: each loss term as it counts in the total, `total_loss`, and each sub-module's gradient norm
+ *   before clipping (`gradient_norm_backbone`, …), all from before the update
+ */
+export async function pretrainStep(
+  state: TrainingState,
+  batch: TrainingBatch,
+  at: StepSettings,
+  recipe: StepRecipe,
+  random: RandomStream,
+): Promise<Record<string, number>> {
+  const { losses, norms } = tf.tidy(() => {
+    const targets = tf.tidy(() => teacherTargets(state, batch, at.teacherTemperature, recipe.teacher));
+    const { losses, gradients } = lossGradients(state.student, () =>
+      lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
+    );
+    return { losses, norms: update(state, gradients, at, recipe.optimizer.clipNorm) };
+  });
+  return { ...(await readScalars(losses)), ...norms };
+}
+
+/** What the student should say, as probabilities. */
+type TeacherTargets = {
+  readonly first: Tensor2D; // [B, K] of the class token of each image's first global crop
+  readonly second: Tensor2D; // [B, K] of its second
+  readonly hiddenPatches: Tensor2D | null; // [M, K]
+};
+
+function teacherTargets(
+  { teacher, centers }: TrainingState,
+  batch: TrainingBatch,
+  temperature: number,
+  recipe: Recipe["teacher"],
+): TeacherTargets {
+  // The teacher sees every patch.
+  const features = teacher.backbone.forwardFeatures(batch.globalCrops);
+  const patches = rowsAt(features.xNormPatchtokens, batch.maskIndices); // [M, D]
+  const [cls, hiddenPatches] = throughHeads(teacher, features.xNormClstoken, patches); // [2B, K], [M, K]
+
+  const probabilities = (logits: Tensor2D, center: tf.Variable<tf.Rank.R2> | undefined): Tensor2D => {
+    if (!center) return sinkhornKnopp(logits, temperature);
+    const targets = centeredSoftmax(logits, center, temperature);
+    // After use: a batch is centred by the batches before it.
+    center.assign(updateCenter(center, logits, recipe.centerMomentum));
+    return targets;
+  };
+  const [first, second] = tf.split(probabilities(cls, centers?.dino), 2) as [Tensor2D, Tensor2D];
+  return { first, second, hiddenPatches: hiddenPatches && probabilities(hiddenPatches, centers?.ibot) };
+}
+
+/** What the student says, as logits, and its class tokens before the head. */
+interface StudentOutputs {
+  readonly globalCls: Tensor2D; // [2B, K] of crops with hidden patches
+  readonly localCls: Tensor2D | null; // [L·B, K]
+  readonly hiddenPatches: Tensor2D | null; // [M, K]
+  readonly globalFeatures: Tensor2D; // [2B, D]
+}
+
+function studentOutputs(student: Network, batch: TrainingBatch, random: RandomStream): StudentOutputs {
+  const { globalCrops, localCrops, masks, maskIndices } = batch;
+  // One pass for all crops: sequences of both lengths are packed, attention stays within each crop.
+  const [ofGlobal, ofLocal] = student.backbone.forwardFeaturesList(
+    [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])],
+    { training: true, random },
+  );
+  const globalFeatures = ofGlobal!.xNormClstoken; // [2B, D]
+  const cls = ofLocal ? tf.concat([globalFeatures, ofLocal.xNormClstoken]) : globalFeatures; // [(2+L)·B, D]
+  const patches = rowsAt(ofGlobal!.xNormPatchtokens, maskIndices); // [M, D]
+  const [clsLogits, hiddenPatches] = throughHeads(student, cls, patches);
+  const [globalCls, localCls] = splitRows(clsLogits, globalFeatures.shape[0]);
+  return { globalCls, localCls, hiddenPatches, globalFeatures };
+}
+
+/** A summand of the loss: `weight · value()` counts in the total and is logged under the name. */
+interface LossTerm {
+  readonly name: string;
+  readonly weight: number;
+  value(): tf.Scalar;
+}
+
+function lossTerms(
+  student: StudentOutputs,
+  teacher: TeacherTargets,
+  batch: TrainingBatch,
+  recipe: Recipe["loss"],
+): LossTerm[] {
+  const { globalCls, localCls, hiddenPatches, globalFeatures } = student;
+  const { first, second } = teacher;
+  const images = first.shape[0];
+  const localCount = localCls ? localCls.shape[0] / images : 0;
+  const temperature = recipe.studentTemperature;
+  // Both DINO terms are parts of one mean over the pairs of two different crops of an image: each of the 2 global
+  // crops against the other one, and L local ones against both. (Without local crops the official code counts one.)
+  const pairs = 2 + Math.max(2 * localCount, 1);
+  return [
+    {
+      name: "dino_local_crops_loss",
+      weight: localCls ? recipe.dinoWeight / pairs : 0,
+      value: () => dinoLoss(tf.split(localCls!, localCount), [first, second], temperature),
+    },
+    {
+      name: "dino_global_crops_loss",
+      // A mean over 2B rows, first against second and second against first: two pairs.
+      weight: (recipe.dinoWeight * 2) / pairs,
+      value: () => dinoLoss([globalCls], [tf.concat([second, first])], temperature),
+    },
+    {
+      name: "koleo_loss",
+      weight: recipe.koleoWeight,
+      // Each view by itself: two views of one image would be each other's nearest neighbours.
+      value: () => {
+        const views = tf.split(globalFeatures, 2); // 2 × [B, D]
+        return tf.addN((recipe.koleoCrops === "both" ? views : views.slice(0, 1)).map((view) => koleoLoss(view)));
+      },
+    },
+    {
+      name: "ibot_loss",
+      weight: hiddenPatches ? recipe.ibotWeight : 0,
+      value: () => ibotLoss(hiddenPatches!, teacher.hiddenPatches!, batch.maskWeights, 2 * images, temperature),
+    },
+  ];
+}
+
+/** The terms as they count in the total, the total, and its gradient for each parameter that has one. */
+function lossGradients(student: Network, terms: () => LossTerm[]) {
+  const losses: Record<string, tf.Scalar> = {};
+  const parameters = [...namedParameters(student)];
+  const { value, grads } = tf.variableGrads(
+    () => {
+      for (const { name, weight, value } of terms()) {
+        if (weight > 0) losses[name] = tf.keep(tf.mul<tf.Scalar>(value(), weight));
+      }
+      return tf.addN(Object.values(losses));
+    },
+    parameters.map(([, variable]) => variable),
+  );
+  const gradients = parameters.flatMap(([name, variable]) => {
+    const gradient = grads[variable.name];
+    return gradient ? [[name, gradient] as const] : [];
+  });
+  return { losses: { ...losses, total_loss: value }, gradients: new Map(gradients) };
+}
+
+/** Clips, lets the student learn, then lets the teacher follow. Returns the gradients' norms before clipping. */
+function update(
+  { student, teacher, optimizer, groups }: TrainingState,
+  gradients: Map<string, Tensor>,
+  at: StepSettings,
+  clipNorm: number | null,
+): Record<string, number> {
+  const clipped = clipGradientsPerSubModule(gradients, clipNorm ?? Infinity);
+  optimizer.apply(clipped.gradients, parameterRates(groups, at));
+  updateTeacher(namedParameters(teacher), namedParameters(student), at.teacherMomentum);
+  return Object.fromEntries([...clipped.norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
+}
+
+/** The rows of all crops' patches [crops, N, D] that `indices` names; null when it names none. */
+function rowsAt(patchTokens: Tensor3D, indices: Int32Array): Tensor2D | null {
+  if (indices.length === 0) return null;
+  const [crops, patches, width] = patchTokens.shape;
+  return gatherRows(tf.reshape(patchTokens, [crops * patches, width]), indices) as Tensor2D; // [M, D]
+}
+
+/** Class tokens through the DINO head, patches through the iBOT head, or all through the one that there is. */
+function throughHeads({ dinoHead, ibotHead }: Network, cls: Tensor2D, patches: Tensor2D | null): [Tensor2D, Tensor2D | null] {
+  if (!patches) return [dinoHead.forward(cls), null];
+  if (ibotHead) return [dinoHead.forward(cls), ibotHead.forward(patches)];
+  return splitRows(dinoHead.forward(tf.concat([cls, patches])), cls.shape[0]);
+}
+
+/** The first `count` rows, and the others; null when there are none. */
+function splitRows(rows: Tensor2D, count: number): [Tensor2D, Tensor2D | null] {
+  const rest = rows.shape[0] - count;
+  return rest === 0 ? [rows, null] : (tf.split(rows, [count, rest]) as [Tensor2D, Tensor2D]);
+}
+
+/** Reads all scalars at once, and disposes of them. */
+async function readScalars(scalars: Readonly<Record<string, tf.Scalar>>): Promise<Record<string, number>> {
+  const stacked = tf.stack(Object.values(scalars));
+  const values = await stacked.data();
+  tf.dispose([stacked, ...Object.values(scalars)]);
+  return Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
+}

@@ -1,0 +1,70 @@
+// Where a run's files are, and whether a run may start or go on in a folder.
+//
+//     RUN/config.json                              the complete recipe
+//     RUN/metrics.jsonl                            see `metrics-log.ts`
+//     RUN/checkpoints/step-0000123/                see `checkpoint.ts`
+//     RUN/checkpoints/latest                       text: the newest checkpoint's name
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "@dinov2/foundation";
+import { parseRecipe, type Recipe, recipeDifferences } from "./recipe.ts";
+
+export const configPath = (run: string) => join(run, "config.json");
+export const metricsPath = (run: string) => join(run, "metrics.jsonl");
+export const checkpointsPath = (run: string) => join(run, "checkpoints");
+export const latestPath = (run: string) => join(checkpointsPath(run), "latest");
+export const checkpointName = (step: number) => `step-${String(step).padStart(7, "0")}`;
+
+/** Keys that may change when a run is resumed: they do not change what is learned. */
+const freeOnResume = ["data.workers", "checkpoint.everySteps", "checkpoint.keep", "log.everySteps"];
+
+const missing = (error: NodeJS.ErrnoException) => {
+  if (error.code === "ENOENT") return undefined;
+  if (error.code === "ENOTDIR") throw new InputError(`${error.path} cannot be a run folder: a part of that path is a file.`);
+  throw error;
+};
+
+/** @throws InputError when `run` is there and not empty */
+export async function requireEmptyRun(run: string): Promise<void> {
+  const entries = await readdir(run).catch(missing);
+  if (entries && entries.length > 0) {
+    throw new InputError(`The run folder ${run} is not empty (${entries.slice(0, 3).join(", ")}); go on with --resume, or give another --out.`);
+  }
+}
+
+/** The recipe that a run was started with. @throws InputError when `run` is no run folder */
+export async function readRunRecipe(run: string): Promise<Recipe> {
+  const text = await readFile(configPath(run), "utf8").catch(missing);
+  if (text === undefined) {
+    throw new InputError(`Nothing to resume in ${run}: it has no config.json; leave out --resume to start a run there.`);
+  }
+  let settings: unknown;
+  try {
+    settings = JSON.parse(text);
+  } catch {
+    throw new InputError(`${configPath(run)} is not readable JSON; the run cannot be resumed.`);
+  }
+  return parseRecipe(settings, configPath(run));
+}
+
+/** @throws InputError that lists every key in which `recipe` is not the one that `run` was started with */
+export async function requireSameRecipe(run: string, recipe: Recipe): Promise<void> {
+  const differences = recipeDifferences(await readRunRecipe(run), recipe).filter(
+    (difference) => !freeOnResume.some((key) => difference.startsWith(`${key}:`)),
+  );
+  if (differences.length > 0) {
+    throw new InputError(
+      `--resume with a changed recipe: ${run} was started with other values (${differences.join("; ")}); give the same recipe, or another --out.`,
+    );
+  }
+}
+
+/** The folder of the newest checkpoint. @throws InputError when there is none */
+export async function latestCheckpoint(run: string): Promise<string> {
+  const name = (await readFile(latestPath(run), "utf8").catch(missing))?.trim();
+  if (!name) {
+    throw new InputError(`Nothing to resume in ${run}: it has no checkpoint yet; remove the folder and start again without --resume.`);
+  }
+  return join(checkpointsPath(run), name);
+}
