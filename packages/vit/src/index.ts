@@ -1,1 +1,29 @@
-export {};
+export { VisionTransformer, type ForwardOptions, type PackedTokens } from "./vision-transformer.ts";
+export type { Features, IntermediateLayer, IntermediateLayerOptions } from "./features.ts";
+export type { Crops } from "./tokens.ts";
+export { segmentOffsets, sequenceRows, unpackSegment, type Segment } from "./packing.ts";
+export {
+  blockPrefix,
+  checkConfig,
+  configDefaults,
+  dropPathRates,
+  ffnHiddenWidth,
+  ffnLayers,
+  parseConfig,
+  type FfnLayer,
+  type VisionTransformerConfig,
+} from "./config.ts";
+export {
+  releasedBackbones,
+  releasedConfig,
+  sizes,
+  vitConfig,
+  type ReleasedBackbone,
+  type SizeName,
+} from "./sizes.ts";
+export { elementCount, vitParameterSpecs, type ParameterMap, type ParameterSpec } from "./parameters.ts";
+export { positionEmbedding, type PositionEmbedding } from "./position-embedding.ts";
+export { cubicResizeWeights, type ResizeOptions } from "./cubic-resize.ts";
+export type { PatchGrid } from "./patch-embed.ts";
+export { randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw } from "./stochastic-depth.ts";
+export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
