@@ -93,6 +93,11 @@ export class GoldenCase {
     return this.entry.outputs?.[name]?.tolerance ?? this.values[name]?.tolerance;
   }
 
+  /** What the manifest says in words about an output or a value; some parameters stand only there. */
+  description(name: string): string {
+    return this.entry.outputs?.[name]?.desc ?? this.values[name]?.desc ?? "";
+  }
+
   tensor(name: string): GoldenTensor {
     this.tensors ??= readTensors(this.path());
     const tensor = this.tensors.get(name);
