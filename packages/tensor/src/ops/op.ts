@@ -1,0 +1,79 @@
+// How an op of this package is made. An op is one or two kernels of the table in kernels.ts, each
+// with a portable definition of the same signature in plain TF.js ops; `kernel` joins the two, and
+// runs the backend's own kernel where there is one. `differentiable` then ties a forward kernel to
+// its gradient kernel. Both save no more than what they are told to.
+import * as tf from "@tensorflow/tfjs-core";
+import { hasFusedKernel } from "./kernels.ts";
+import type { KernelAttributes, KernelInputs, KernelName, KernelOutputs } from "./kernels.ts";
+
+/** The same structure, with tensors in the place of tensor infos. */
+type Tensors<T> = { [Key in keyof T]: tf.Tensor };
+
+export type Portable<Name extends KernelName> = (
+  inputs: Tensors<KernelInputs<Name>>,
+  attributes: KernelAttributes<Name>,
+) => Tensors<KernelOutputs<Name>>;
+
+/**
+ * A kernel of the table as a function of tensors: the current backend's implementation where it has
+ * registered one, else `portable`. The choice is made at every call, so it follows `useBackend`.
+ */
+export function kernel<Name extends KernelName>(name: Name, portable: Portable<Name>): Portable<Name> {
+  return (inputs, attributes) => {
+    if (!hasFusedKernel(name)) return tf.tidy(() => portable(inputs, attributes) as tf.Tensor[]) as never;
+    return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attributes as tf.NamedAttrMap) as never;
+  };
+}
+
+/**
+ * One node of the tape: `forward` runs unrecorded, so that its intermediates go when it returns;
+ * what it names in `saved` (inputs or results) stays until `backward` has run.
+ *
+ * @param inputs the tensors that a gradient flows to; anything else is a constant of the closures.
+ * @param backward the gradients of the inputs, in their order. Uses `saved` and dy, no tensor of a closure.
+ */
+export function differentiable<Saved extends readonly tf.Tensor[]>(
+  inputs: readonly tf.Tensor[],
+  forward: () => { value: tf.Tensor; saved: readonly [...Saved] },
+  backward: (dy: tf.Tensor, saved: readonly [...Saved]) => readonly tf.Tensor[],
+): tf.Tensor {
+  const run = tf.customGrad((...parameters) => {
+    const save = parameters.at(-1) as tf.GradSaveFunc;
+    const { value, saved } = forward();
+    save([...saved]);
+    return {
+      value,
+      gradFunc: (dy, kept) => tf.tidy(() => [...backward(dy as tf.Tensor, kept as unknown as readonly [...Saved])]),
+    };
+  });
+  return run(...inputs);
+}
+
+/** What `compute` gives, as a constant: an open tape neither records nor keeps anything of it. */
+export function unrecorded<T extends tf.Tensor>(compute: () => T): T {
+  return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))() as T;
+}
+
+/** [..., D] as [R, D]. */
+export function asRows(x: tf.Tensor): tf.Tensor2D {
+  const width = x.shape.at(-1)!;
+  return tf.reshape(x, [x.size / Math.max(width, 1), width]);
+}
+
+/**
+ * a b for matrices (or batches of them). Transposed operands are materialised first: wasm's product
+ * with a transposed operand runs at a tenth of the speed of the plain one.
+ */
+export function product(a: tf.Tensor, b: tf.Tensor, transposeA = false, transposeB = false): tf.Tensor {
+  return tf.matMul(transposeA ? swapLastAxes(a) : a, transposeB ? swapLastAxes(b) : b);
+}
+
+function swapLastAxes(x: tf.Tensor): tf.Tensor {
+  const axes = x.shape.map((_, i) => i);
+  return tf.transpose(x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
+}
+
+/** Throws unless `condition`; for mistakes of a calling program, not of a user. */
+export function assertShape(condition: boolean, message: () => string): void {
+  if (!condition) throw new RangeError(message());
+}
