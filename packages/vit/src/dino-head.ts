@@ -6,6 +6,8 @@
 import { InputError, type RandomStream } from "@dinov2/foundation";
 import { l2Normalize, linear, tf, weightNorm } from "@dinov2/tensor";
 import { createParameters, linearSpecs, ones, parameter, type ParameterMap, type ParameterSpec } from "./parameters.ts";
+import type { WeightReport } from "./weights/compare.ts";
+import { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 
 export interface DinoHeadConfig {
   /** D, the backbone's width. */
@@ -54,6 +56,16 @@ export class DinoHead {
       const prototypes = weightNorm(this.variable("last_layer.weight_v"), this.variable("last_layer.weight_g"));
       return linear(unit, prototypes) as tf.Tensor2D;
     });
+  }
+
+  /** Takes over weights by official name, strictly unless told otherwise (`loadWeights`). */
+  load(weights: Iterable<readonly [string, WeightArray]>, options: LoadOptions = {}): WeightReport {
+    return loadWeights(this, weights, options);
+  }
+
+  /** The parameters' values by official name, in the official order. */
+  stateDict(): Promise<StateDict> {
+    return stateDict(this);
   }
 
   /** Number of trainable numbers. */

@@ -21,9 +21,11 @@ export {
   type ReleasedBackbone,
   type SizeName,
 } from "./sizes.ts";
-export { elementCount, vitParameterSpecs, type ParameterMap, type ParameterSpec } from "./parameters.ts";
+export { elementCount, parameter, vitParameterSpecs, type ParameterMap, type ParameterSpec } from "./parameters.ts";
 export { positionEmbedding, type PositionEmbedding } from "./position-embedding.ts";
 export { cubicResizeWeights, type ResizeOptions } from "./cubic-resize.ts";
 export type { PatchGrid } from "./patch-embed.ts";
 export { randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw } from "./stochastic-depth.ts";
 export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
+export { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
+export { compareWeights, type WeightReport } from "./weights/compare.ts";

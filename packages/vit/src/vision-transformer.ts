@@ -21,8 +21,11 @@ import {
 import { unpackSegment, type Segment } from "./packing.ts";
 import { createParameters, parameter, vitParameterSpecs, type ParameterMap } from "./parameters.ts";
 import { patchGrid } from "./patch-embed.ts";
+import { storedGridSide } from "./position-embedding.ts";
 import { stochasticDepth, type ChooseSamples, type StochasticDepth } from "./stochastic-depth.ts";
 import { prepareTokens, type Crops } from "./tokens.ts";
+import type { WeightReport } from "./weights/compare.ts";
+import { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 
 export interface ForwardOptions {
   /** Turns stochastic depth on. */
@@ -45,10 +48,10 @@ export class VisionTransformer {
   private readonly blocks: readonly Block[];
 
   private constructor(
-    readonly config: VisionTransformerConfig,
+    private currentConfig: VisionTransformerConfig,
     readonly parameters: ParameterMap,
   ) {
-    this.blocks = Array.from({ length: config.depth }, (_, i) => readBlock(config, parameters, i));
+    this.blocks = Array.from({ length: currentConfig.depth }, (_, i) => readBlock(currentConfig, parameters, i));
   }
 
   /** A fresh network with the official initialisation. */
@@ -67,12 +70,12 @@ export class VisionTransformer {
     images: tf.Tensor4D,
     { masks, ...options }: ForwardOptions & { readonly masks?: tf.Tensor2D | null } = {},
   ): Features {
-    return tf.tidy(() => this.features(this.forwardTokens([{ images, masks: masks ?? null }], options, "plain"))[0]!);
+    return tidy(() => this.features(this.forwardTokens([{ images, masks: masks ?? null }], options, "plain"))[0]!);
   }
 
   /** Features of crops of several sizes, in one pass over packed tokens. Equals separate forwards. */
   forwardFeaturesList(crops: readonly Crops[], options: ForwardOptions = {}): Features[] {
-    return tf.tidy(() => this.features(this.forwardTokens(crops, options, "list")));
+    return tidy(() => this.features(this.forwardTokens(crops, options, "list")));
   }
 
   /** CLS tokens [B, D] after the final norm: the image descriptor that frozen evaluation uses. */
@@ -90,7 +93,7 @@ export class VisionTransformer {
     form: StochasticDepth["form"] = "list",
   ): PackedTokens {
     const depth = stochasticDepth(options, dropPathRates(this.config), form);
-    return tf.tidy(() => {
+    return tidy(() => {
       const { tokens, segments } = this.embed(crops);
       return { tokens: this.runBlocks(tokens, segments, depth), segments };
     });
@@ -107,7 +110,7 @@ export class VisionTransformer {
     const { n = 1, reshape = false, returnClassToken = false, norm = true } = options;
     const wanted = this.blockIndices(n);
     const { height, width } = patchGrid(images.shape, this.config.patchSize, this.config.inChannels);
-    return tf.tidy(() => {
+    return tidy(() => {
       const { tokens, segments } = this.embed([{ images }]);
       const layers: IntermediateLayer[] = [];
       this.runBlocks(tokens, segments, null, (index, packed) => {
@@ -121,6 +124,27 @@ export class VisionTransformer {
       });
       return layers;
     });
+  }
+
+  /** What the network is; `imageSize` is always that of the position embedding it holds. */
+  get config(): VisionTransformerConfig {
+    return this.currentConfig;
+  }
+
+  /**
+   * Takes over weights by official name, strictly unless told otherwise (`loadWeights`). A position embedding of
+   * another size is kept as it comes, in a new variable, so load before an optimiser takes hold of the parameters.
+   */
+  load(weights: Iterable<readonly [string, WeightArray]>, options: LoadOptions = {}): WeightReport {
+    const report = loadWeights(this, weights, options);
+    const side = storedGridSide(parameter(this.parameters, "pos_embed").shape);
+    this.currentConfig = { ...this.currentConfig, imageSize: side * this.currentConfig.patchSize };
+    return report;
+  }
+
+  /** The parameters' values by official name, in the official order. */
+  stateDict(): Promise<StateDict> {
+    return stateDict(this);
   }
 
   /** Number of trainable numbers. */
@@ -182,6 +206,9 @@ export class VisionTransformer {
     return new Set(indices);
   }
 }
+
+/** `tf.tidy` for results whose type is an interface: its own types allow only index signatures. */
+const tidy = <T>(compute: () => T): T => tf.tidy(compute as () => tf.TensorContainer) as T;
 
 /** [B, h w, D] → [B, D, h, w] */
 const asMap = (patches: tf.Tensor3D, height: number, width: number): tf.Tensor4D =>
