@@ -14,12 +14,12 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFolderAtomic, InputError, writeFileAtomic } from "@dinov2/foundation";
-import { openSafetensors, writeSafetensors } from "@dinov2/tensor";
+import { writeSafetensors } from "@dinov2/tensor";
 import type { ParameterMap } from "@dinov2/vit";
 import { type Network, namedParameters } from "./network.ts";
 import type { TrainingState } from "./pretrain-step.ts";
 import { checkpointName, checkpointsPath, latestPath } from "./run-folder.ts";
-import { loadVariables, saveVariables } from "./weights-file.ts";
+import { loadVariables, readArrays, saveVariables } from "./weights-file.ts";
 
 /** The plain part of a checkpoint. */
 export interface CheckpointInfo {
@@ -78,7 +78,7 @@ export async function loadCheckpoint(folder: string, state: TrainingState): Prom
   const { optimizerStep, ...info } = await readStateFile(folder);
   await loadVariables(join(folder, "teacher.safetensors"), namedParameters(state.teacher));
   await loadVariables(join(folder, "student.safetensors"), namedParameters(state.student));
-  state.optimizer.importState({ step: optimizerStep, tensors: await readTensors(join(folder, "optimizer.safetensors")) });
+  state.optimizer.importState({ step: optimizerStep, tensors: await readArrays(join(folder, "optimizer.safetensors")) });
   if (state.centers) await loadVariables(join(folder, "centers.safetensors"), centerVariables(state.centers));
   return info;
 }
@@ -95,20 +95,8 @@ async function readStateFile(folder: string): Promise<StateFile> {
   }
 }
 
-async function readTensors(path: string): Promise<Record<string, { shape: readonly number[]; data: Float32Array }>> {
-  const file = await openSafetensors(path);
-  try {
-    const tensors: Record<string, { shape: readonly number[]; data: Float32Array }> = {};
-    for (const name of file.names()) {
-      tensors[name] = { shape: file.info(name).shape, data: Float32Array.from(await file.read(name)) };
-    }
-    return tensors;
-  } finally {
-    await file.close();
-  }
-}
-
 async function removeOld(run: string, keep: number): Promise<void> {
-  const names = (await readdir(checkpointsPath(run))).filter((name) => /^step-\d+$/.test(name)).sort();
+  const names = (await readdir(checkpointsPath(run))).filter((name) => /^step-\d+$/.test(name));
+  names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
   for (const name of names.slice(0, -keep)) await rm(join(checkpointsPath(run), name), { recursive: true });
 }

@@ -9,7 +9,8 @@
 
 import { centeredSoftmax, dinoLoss, ibotLoss, koleoLoss, sinkhornKnopp, updateCenter } from "@dinov2/losses";
 import { type AdamW, clipGradientsPerSubModule, type ParameterGroup, parameterRates, updateTeacher } from "@dinov2/optim";
-import { gatherRows, type RandomStream, type Tensor, type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D, tf } from "@dinov2/tensor";
+import { type RandomStream, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, valueAndGradients } from "@dinov2/tensor";
+import { headOutputs, splitRows } from "./head-outputs.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
@@ -51,20 +52,31 @@ export async function pretrainStep(
   random: RandomStream,
 ): Promise<Record<string, number>> {
   const { losses, norms } = tf.tidy(() => {
-    const targets = tf.tidy(() => teacherTargets(state, batch, at.teacherTemperature, recipe.teacher));
-    const { losses, gradients } = lossGradients(state.student, () =>
-      lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
-    );
+    const { losses, gradients } = stepGradients(state, batch, at, recipe, random);
     return { losses, norms: update(state, gradients, at, recipe.optimizer.clipNorm) };
   });
   return { ...(await readScalars(losses)), ...norms };
+}
+
+/** The step without the update: losses, and the gradient of their total for each parameter of the student. */
+export function stepGradients(
+  state: TrainingState,
+  batch: TrainingBatch,
+  at: Pick<StepSettings, "teacherTemperature">,
+  recipe: Pick<StepRecipe, "loss" | "teacher">,
+  random: RandomStream,
+): { losses: Record<string, tf.Scalar>; gradients: Map<string, Tensor> } {
+  const targets = tf.tidy(() => teacherTargets(state, batch, at.teacherTemperature, recipe.teacher));
+  return lossGradients(state.student, () =>
+    lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
+  );
 }
 
 /** What the student should say, as probabilities. */
 type TeacherTargets = {
   readonly first: Tensor2D; // [B, K] of the class token of each image's first global crop
   readonly second: Tensor2D; // [B, K] of its second
-  readonly hiddenPatches: Tensor2D | null; // [M, K]
+  readonly hiddenPatches: Tensor2D | undefined; // [M, K]
 };
 
 function teacherTargets(
@@ -74,9 +86,7 @@ function teacherTargets(
   recipe: Recipe["teacher"],
 ): TeacherTargets {
   // The teacher sees every patch.
-  const features = teacher.backbone.forwardFeatures(batch.globalCrops);
-  const patches = rowsAt(features.xNormPatchtokens, batch.maskIndices); // [M, D]
-  const [cls, hiddenPatches] = throughHeads(teacher, features.xNormClstoken, patches); // [2B, K], [M, K]
+  const { cls, hiddenPatches } = headOutputs(teacher, [{ images: batch.globalCrops }], batch.maskIndices);
 
   const probabilities = (logits: Tensor2D, center: tf.Variable<tf.Rank.R2> | undefined): Tensor2D => {
     if (!center) return sinkhornKnopp(logits, temperature);
@@ -89,27 +99,22 @@ function teacherTargets(
   return { first, second, hiddenPatches: hiddenPatches && probabilities(hiddenPatches, centers?.ibot) };
 }
 
-/** What the student says, as logits, and its class tokens before the head. */
+/** What the student says, as logits, and the features it says it from. */
 interface StudentOutputs {
   readonly globalCls: Tensor2D; // [2B, K] of crops with hidden patches
-  readonly localCls: Tensor2D | null; // [L·B, K]
-  readonly hiddenPatches: Tensor2D | null; // [M, K]
-  readonly globalFeatures: Tensor2D; // [2B, D]
+  readonly localCls: Tensor2D | undefined; // [L·B, K]
+  readonly hiddenPatches: Tensor2D | undefined; // [M, K]
+  readonly globalFeatures: Tensor2D; // [2B, D], class tokens before the head
 }
 
 function studentOutputs(student: Network, batch: TrainingBatch, random: RandomStream): StudentOutputs {
   const { globalCrops, localCrops, masks, maskIndices } = batch;
-  // One pass for all crops: sequences of both lengths are packed, attention stays within each crop.
-  const [ofGlobal, ofLocal] = student.backbone.forwardFeaturesList(
-    [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])],
-    { training: true, random },
-  );
-  const globalFeatures = ofGlobal!.xNormClstoken; // [2B, D]
-  const cls = ofLocal ? tf.concat([globalFeatures, ofLocal.xNormClstoken]) : globalFeatures; // [(2+L)·B, D]
-  const patches = rowsAt(ofGlobal!.xNormPatchtokens, maskIndices); // [M, D]
-  const [clsLogits, hiddenPatches] = throughHeads(student, cls, patches);
-  const [globalCls, localCls] = splitRows(clsLogits, globalFeatures.shape[0]);
-  return { globalCls, localCls, hiddenPatches, globalFeatures };
+  const crops = [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])];
+  // One pass for all crops, with stochastic depth.
+  const outputs = headOutputs(student, crops, maskIndices, { training: true, random });
+  const [globalCls, localCls] = splitRows(outputs.cls, globalCrops.shape[0]);
+  const [globalFeatures] = splitRows(outputs.features, globalCrops.shape[0]);
+  return { globalCls, localCls, hiddenPatches: outputs.hiddenPatches, globalFeatures };
 }
 
 /** A summand of the loss: `weight · value()` counts in the total and is logged under the name. */
@@ -137,20 +142,20 @@ function lossTerms(
     {
       name: "dino_local_crops_loss",
       weight: localCls ? recipe.dinoWeight / pairs : 0,
-      value: () => dinoLoss(tf.split(localCls!, localCount), [first, second], temperature),
+      value: () => dinoLoss(tf.split(localCls!, localCount) as Tensor2D[], [first, second], temperature),
     },
     {
       name: "dino_global_crops_loss",
       // A mean over 2B rows, first against second and second against first: two pairs.
       weight: (recipe.dinoWeight * 2) / pairs,
-      value: () => dinoLoss([globalCls], [tf.concat([second, first])], temperature),
+      value: () => dinoLoss([globalCls], [tf.concat<Tensor2D>([second, first])], temperature),
     },
     {
       name: "koleo_loss",
       weight: recipe.koleoWeight,
       // Each view by itself: two views of one image would be each other's nearest neighbours.
       value: () => {
-        const views = tf.split(globalFeatures, 2); // 2 × [B, D]
+        const views = tf.split(globalFeatures, 2) as Tensor2D[]; // 2 × [B, D]
         return tf.addN((recipe.koleoCrops === "both" ? views : views.slice(0, 1)).map((view) => koleoLoss(view)));
       },
     },
@@ -164,22 +169,14 @@ function lossTerms(
 
 /** The terms as they count in the total, the total, and its gradient for each parameter that has one. */
 function lossGradients(student: Network, terms: () => LossTerm[]) {
-  const losses: Record<string, tf.Scalar> = {};
-  const parameters = [...namedParameters(student)];
-  const { value, grads } = tf.variableGrads(
-    () => {
-      for (const { name, weight, value } of terms()) {
-        if (weight > 0) losses[name] = tf.keep(tf.mul<tf.Scalar>(value(), weight));
-      }
-      return tf.addN(Object.values(losses));
-    },
-    parameters.map(([, variable]) => variable),
-  );
-  const gradients = parameters.flatMap(([name, variable]) => {
-    const gradient = grads[variable.name];
-    return gradient ? [[name, gradient] as const] : [];
-  });
-  return { losses: { ...losses, total_loss: value }, gradients: new Map(gradients) };
+  const { value, gradients, extras } = valueAndGradients(() => {
+    const losses: Record<string, tf.Scalar> = {};
+    for (const { name, weight, value } of terms()) {
+      if (weight > 0) losses[name] = tf.mul<tf.Scalar>(value(), weight);
+    }
+    return { value: tf.addN(Object.values(losses)), extras: losses };
+  }, namedParameters(student));
+  return { losses: { ...extras, total_loss: value }, gradients };
 }
 
 /** Clips, lets the student learn, then lets the teacher follow. Returns the gradients' norms before clipping. */
@@ -193,26 +190,6 @@ function update(
   optimizer.apply(clipped.gradients, parameterRates(groups, at));
   updateTeacher(namedParameters(teacher), namedParameters(student), at.teacherMomentum);
   return Object.fromEntries([...clipped.norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
-}
-
-/** The rows of all crops' patches [crops, N, D] that `indices` names; null when it names none. */
-function rowsAt(patchTokens: Tensor3D, indices: Int32Array): Tensor2D | null {
-  if (indices.length === 0) return null;
-  const [crops, patches, width] = patchTokens.shape;
-  return gatherRows(tf.reshape(patchTokens, [crops * patches, width]), indices) as Tensor2D; // [M, D]
-}
-
-/** Class tokens through the DINO head, patches through the iBOT head, or all through the one that there is. */
-function throughHeads({ dinoHead, ibotHead }: Network, cls: Tensor2D, patches: Tensor2D | null): [Tensor2D, Tensor2D | null] {
-  if (!patches) return [dinoHead.forward(cls), null];
-  if (ibotHead) return [dinoHead.forward(cls), ibotHead.forward(patches)];
-  return splitRows(dinoHead.forward(tf.concat([cls, patches])), cls.shape[0]);
-}
-
-/** The first `count` rows, and the others; null when there are none. */
-function splitRows(rows: Tensor2D, count: number): [Tensor2D, Tensor2D | null] {
-  const rest = rows.shape[0] - count;
-  return rest === 0 ? [rows, null] : (tf.split(rows, [count, rest]) as [Tensor2D, Tensor2D]);
 }
 
 /** Reads all scalars at once, and disposes of them. */

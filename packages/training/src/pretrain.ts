@@ -1,0 +1,135 @@
+// A whole pretraining run: a recipe and images in, a run folder out. Everything that came from the user is
+// checked, and the first batch decoded, before the first file is written.
+
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { createLoader, type ImageDataset, openDataset } from "@dinov2/data";
+import { InputError, writeFileAtomic } from "@dinov2/foundation";
+import { type CheckpointInfo, type DataIdentity, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { loaderOptions } from "./loader-options.ts";
+import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
+import type { TrainingState } from "./pretrain-step.ts";
+import type { Recipe } from "./recipe.ts";
+import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe } from "./run-folder.ts";
+import { expectedStart } from "./expected-start.ts";
+import { startWithFirst } from "./start-with-first.ts";
+import { trainLoop } from "./train-loop.ts";
+import { createTrainingState, disposeTrainingState, parameterCounts } from "./training-state.ts";
+
+export interface PretrainOptions {
+  readonly recipe: Recipe;
+  /** An image folder, a glob or a CSV manifest. */
+  readonly data: string;
+  /** The run folder: new or empty, or with `resume` that of the run to go on with. */
+  readonly out: string;
+  readonly resume?: boolean;
+  /** Called after each step. */
+  readonly onStep?: (record: MetricsRecord) => void;
+  /** Lines for a person: what the run is, what it should look like, what was skipped. */
+  readonly onNote?: (text: string) => void;
+  /** When aborted, the run writes a checkpoint after the step it is in, and returns. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PretrainSummary {
+  readonly run: string;
+  /** Steps done, and steps the recipe asks for. */
+  readonly step: number;
+  readonly steps: number;
+  readonly finished: boolean;
+  readonly images: number;
+  readonly skippedImages: number;
+  readonly parameters: { readonly backbone: number; readonly dinoHead: number; readonly ibotHead: number };
+  readonly seconds: number;
+  /** The last step's measures; none when there was nothing left to do. */
+  readonly last: MetricsRecord | undefined;
+}
+
+/**
+ * Pretrains on the tensor backend in use.
+ *
+ * @throws InputError for data, a run folder or a checkpoint that does not fit; then nothing was written
+ * @throws Error when a loss is no longer a number, or too many images cannot be decoded
+ */
+export async function pretrain(options: PretrainOptions): Promise<PretrainSummary> {
+  const { recipe, out: run, resume = false, onNote = () => {}, onStep, signal } = options;
+  const startedAt = performance.now();
+  if (resume) await requireSameRecipe(run, recipe);
+  else await requireEmptyRun(run);
+  const dataset = await openDataset(options.data);
+  const data = describeData(options.data, dataset);
+  if (dataset.length < recipe.data.batchSize) {
+    throw new InputError(
+      `${options.data} has ${dataset.length} images, expected at least data.batchSize ${recipe.data.batchSize}; ` +
+        `add images or give --set data.batchSize=${dataset.length}.`,
+    );
+  }
+
+  const state = createTrainingState(recipe);
+  try {
+    const startStep = resume ? await resumeFrom(await latestCheckpoint(run), state, data) : 0;
+    const loader = createLoader(loaderOptions(recipe, dataset, startStep, onNote));
+    try {
+      const batches = await startWithFirst(loader);
+      await mkdir(run, { recursive: true });
+      await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
+      const metrics = await MetricsLog.open(metricsPath(run), startStep);
+      introduce(recipe, dataset, startStep, onNote);
+      const save = (step: number) =>
+        saveCheckpoint(run, state, { step, seed: recipe.seed, data }, recipe.checkpoint.keep);
+      const { step, last } = await trainLoop({
+        recipe,
+        state,
+        batches,
+        loader,
+        metrics,
+        startStep,
+        saveCheckpoint: save,
+        ...(onStep && { onStep }),
+        ...(signal && { signal }),
+      });
+      return {
+        run,
+        step,
+        steps: recipe.schedule.steps,
+        finished: step >= recipe.schedule.steps,
+        images: dataset.length,
+        skippedImages: loader.stats().skippedImages,
+        parameters: parameterCounts(state),
+        seconds: (performance.now() - startedAt) / 1000,
+        last,
+      };
+    } finally {
+      await loader.close();
+    }
+  } finally {
+    disposeTrainingState(state);
+  }
+}
+
+function describeData(source: string, dataset: ImageDataset): DataIdentity {
+  const names = createHash("sha256");
+  for (let i = 0; i < dataset.length; i++) names.update(`${dataset.name(i)}\n`);
+  return { source, images: dataset.length, namesHash: names.digest("hex") };
+}
+
+/** @returns the steps done @throws InputError when the checkpoint is of another architecture or of other data */
+async function resumeFrom(checkpoint: string, state: TrainingState, data: DataIdentity): Promise<number> {
+  const info: CheckpointInfo = await loadCheckpoint(checkpoint, state);
+  // The path may change, as when a run moves to another machine; what lies there may not.
+  if (info.data.images !== data.images || info.data.namesHash !== data.namesHash) {
+    throw new InputError(
+      `--resume with other data: the run saw ${info.data.images} images of ${info.data.source}, ` +
+        `${data.source} has ${data.images} or other names; give the same images, or another --out.`,
+    );
+  }
+  return info.step;
+}
+
+function introduce(recipe: Recipe, dataset: ImageDataset, startStep: number, onNote: (text: string) => void): void {
+  const { steps } = recipe.schedule;
+  if (startStep > 0) onNote(`Going on after step ${startStep} of ${steps}.`);
+  onNote(`${dataset.length} images, ${steps} steps of ${recipe.data.batchSize}.`);
+  const start = Object.entries(expectedStart(recipe)).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+  if (startStep === 0) onNote(`Losses start near (all prototypes equally likely): ${start.join(", ")}.`);
+}
