@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatDuration, formatTable } from "./format.ts";
+import { formatBytes, formatDuration, formatFacts, formatTable } from "./format.ts";
 
 describe("terminal formats", () => {
   it.each([
@@ -24,5 +24,12 @@ describe("terminal formats", () => {
   it("aligns columns and leaves no space at the end of a line", () => {
     const table = formatTable([["k", "top-1"], ["10", "0.5"], ["200", "0.25"]], ["right", "left"]);
     expect(table).toBe("  k  top-1\n 10  0.5\n200  0.25");
+  });
+
+  it("wraps a long fact beside its label", () => {
+    const text = formatFacts("Engines", [["wasm", "available"], ["libtorch", "not here: install it with one command"]], 40);
+    expect(text).toBe(
+      ["Engines", "  wasm      available", "  libtorch  not here: install it with", "            one command"].join("\n"),
+    );
   });
 });

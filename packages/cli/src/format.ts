@@ -32,3 +32,29 @@ export function formatTable(rows: readonly (readonly string[])[], alignments: re
     row.map((cell, i) => (alignments[i] === "right" ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join("  ");
   return rows.map((row) => line(row).trimEnd()).join("\n");
 }
+
+/** Words broken into lines of at most `columns` characters; a longer word keeps a line of its own. */
+function wrap(text: string, columns: number): string[] {
+  const lines = [""];
+  for (const word of text.split(/\s+/)) {
+    const line = lines.at(-1)!;
+    if (line && line.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+  }
+  return lines;
+}
+
+/** Labelled facts under a heading, the labels in one column and long values wrapped to `columns` beside them. */
+export function formatFacts(
+  heading: string,
+  facts: readonly (readonly [label: string, value: string])[],
+  columns: number = process.stdout.columns ?? 80,
+): string {
+  const width = Math.max(...facts.map(([label]) => label.length));
+  const indent = " ".repeat(2 + width + 2);
+  const lines = facts.map(([label, value]) => {
+    const wrapped = wrap(value, Math.max(20, columns - indent.length - 1)).join(`\n${indent}`);
+    return `  ${label.padEnd(width)}  ${wrapped}`;
+  });
+  return [heading, ...lines].join("\n");
+}

@@ -1,0 +1,71 @@
+// What an evaluator sees of a network: how its images are prepared, and the features it gives. Legend: B images,
+// S side in pixels, D width.
+
+import { InputError } from "@dinov2/foundation";
+import { tf } from "@dinov2/tensor";
+import type { VisionTransformer } from "@dinov2/vit";
+
+/** The short side becomes `resizeSize` (bicubic, antialiased), then the middle `cropSize` square is taken. */
+export interface ImageSizes {
+  readonly resizeSize: number;
+  readonly cropSize: number;
+}
+
+export interface FrozenBackbone {
+  /** For tables: where the weights came from. */
+  readonly name: string;
+  /** D */
+  readonly width: number;
+  readonly imageSizes: ImageSizes;
+  /** One feature vector of each image, [B, 3, S, S] normalised by ImageNet's mean and deviation to [B, D]. */
+  imageFeatures(images: tf.Tensor4D): tf.Tensor2D;
+}
+
+/** Frozen evaluation of the released models happens at 224 pixels (`dinov2/data/transforms.py`), whatever they were trained at. */
+const OFFICIAL_CROP = 224;
+const OFFICIAL_RESIZE = 256;
+
+/**
+ * The sizes to prepare images at: the crop is as asked, else the model's own size, at most 224 and a whole number of
+ * patches; the resize is as asked, else 256/224 of the crop.
+ * @throws InputError when the crop is not a multiple of the patch, or larger than the resize
+ */
+export function evaluationSizes(
+  { imageSize, patchSize }: { readonly imageSize: number; readonly patchSize: number },
+  { cropSize, resizeSize }: { readonly cropSize?: number | undefined; readonly resizeSize?: number | undefined } = {},
+): ImageSizes {
+  const usual = Math.max(patchSize, Math.floor(Math.min(imageSize, OFFICIAL_CROP) / patchSize) * patchSize);
+  const crop = cropSize ?? usual;
+  const resize = resizeSize ?? Math.round((crop * OFFICIAL_RESIZE) / OFFICIAL_CROP);
+  if (crop % patchSize !== 0) {
+    const near = Math.max(1, Math.round(crop / patchSize)) * patchSize;
+    throw new InputError(`Image size ${crop} is not a multiple of the patch size ${patchSize}; use --size ${near}.`);
+  }
+  if (resize < crop) {
+    throw new InputError(`A crop of ${crop} does not fit in images resized to ${resize}; use --resize ${crop} or more.`);
+  }
+  return { cropSize: crop, resizeSize: resize };
+}
+
+/** A vision transformer as a backbone: its class token after the final norm. It stays the caller's to dispose. */
+export function vitBackbone(name: string, model: VisionTransformer, imageSizes?: ImageSizes): FrozenBackbone {
+  return {
+    name,
+    width: model.config.embedDim,
+    imageSizes: imageSizes ?? evaluationSizes(model.config),
+    imageFeatures: (images) => model.forward(images),
+  };
+}
+
+/**
+ * No network at all: the picture itself, shrunk to `side` × `side` colours. The floor that a learned feature has to
+ * beat; on simple pictures it is far above chance.
+ */
+export function pixelBackbone(side = 16): FrozenBackbone {
+  return {
+    name: "pixels",
+    width: 3 * side * side,
+    imageSizes: { resizeSize: side, cropSize: side },
+    imageFeatures: (images) => tf.reshape(images, [images.shape[0], 3 * side * side]),
+  };
+}

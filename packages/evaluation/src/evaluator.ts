@@ -1,0 +1,39 @@
+// How good are the features of a frozen network? An evaluator takes a backbone and a task and answers named numbers,
+// one at a time. It never trains the backbone and knows nothing of how it was trained; a new measure is one new file
+// beside `knn-evaluator.ts` and one row in the benchmark app. What comes next: `backbone.ts`, all that an evaluator
+// sees of a network; `features.ts`, images to a feature matrix; `knn.ts`, the first measure.
+
+import type { ImageDataset } from "@dinov2/data";
+import type { FrozenBackbone } from "./backbone.ts";
+
+/** One result: "k10.top1" is 0.79. Shares are 0..1, not per cent. */
+export interface Measurement {
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** Labelled images on two sides; labels mean the same on both. */
+export interface ClassificationTask {
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+}
+
+/** Where an evaluator reports what it is doing, for long work. */
+export interface EvaluationWatcher {
+  /** `done` of `total` images of a side were seen. */
+  progress?(stage: string, done: number, total: number): void;
+  /** A file was left out. */
+  skipped?(name: string, reason: string): void;
+}
+
+export interface EvaluationContext extends EvaluationWatcher {
+  readonly task: ClassificationTask;
+  /** Images in one forward. */
+  readonly batchSize: number;
+  readonly seed: number;
+}
+
+export interface Evaluator {
+  readonly name: string;
+  run(backbone: FrozenBackbone, context: EvaluationContext): AsyncIterable<Measurement>;
+}
