@@ -4,7 +4,7 @@
 //
 // B images (rows of one call), D width.
 import { gatherRows, l2Normalize, tf } from "@dinov2/tensor";
-import type { Tensor1D, Tensor2D } from "@dinov2/tensor";
+import type { Tensor2D } from "@dinov2/tensor";
 
 /**
  * KoLeo loss: minus the mean log-distance to the nearest neighbour, on the unit sphere.
@@ -35,7 +35,7 @@ export function koleoLoss(features: Tensor2D, epsilon = 1e-8): tf.Scalar {
     const unit = l2Normalize(features, epsilon); // [B, D]
     const neighbours = gatherRows(unit, nearestNeighbours(unit)); // [B, D]
     const difference = tf.add(tf.sub(unit, neighbours), epsilon); // [B, D]
-    const distance: Tensor1D = tf.sqrt(tf.sum(tf.square(difference), 1)); // [B]
+    const distance = tf.sqrt(tf.sum(tf.square(difference), 1)); // [B]
     return tf.neg(tf.mean<tf.Scalar>(tf.log(tf.add(distance, epsilon))));
   });
 }
@@ -49,9 +49,10 @@ export function koleoLoss(features: Tensor2D, epsilon = 1e-8): tf.Scalar {
 export function nearestNeighbours(unitFeatures: Tensor2D): Int32Array {
   return tf.tidy(() => {
     const rows = unitFeatures.shape[0];
-    const similarity = tf.matMul(unitFeatures, unitFeatures, false, true); // [B, B]
-    // −1 is the least cosine there is: a row is never its own neighbour.
-    const withoutSelf = tf.where(tf.cast(tf.eye(rows), "bool"), tf.fill([rows, rows], -1), similarity);
+    const similarity = tf.matMul(unitFeatures, tf.transpose(unitFeatures)); // [B, B]
+    // Below any cosine, so that a row is never its own neighbour. (The official −1 ties with an exactly
+    // opposite row, and the tie may go to the row itself.)
+    const withoutSelf = tf.where(tf.cast(tf.eye(rows), "bool"), tf.fill([rows, rows], -2), similarity);
     return Int32Array.from(tf.argMax(withoutSelf, 1).dataSync());
   });
 }

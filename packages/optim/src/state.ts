@@ -22,10 +22,8 @@ export interface OptimizerState {
 
 /** A zero variable beside each parameter. The optimisers' own: no gradient, disposed of by them. */
 export function zerosLike(parameters: Parameters): Map<string, Variable> {
-  return tf.tidy(
-    () =>
-      new Map([...parameters].map(([name, parameter]) => [name, tf.variable(tf.zeros(parameter.shape), false)])),
-  );
+  const zeros = (shape: readonly number[]) => tf.tidy(() => tf.variable(tf.zeros([...shape]), false));
+  return new Map([...parameters].map(([name, parameter]) => [name, zeros(parameter.shape)]));
 }
 
 /** Named slots (`exp_avg` and such) of an optimiser, each with one variable per parameter. */
