@@ -41,3 +41,7 @@ export { weightNorm } from "./ops/weight-norm.ts";
 
 export { hasFusedKernel, registerFusedKernel } from "./ops/kernels.ts";
 export type { KernelAttributes, KernelInputs, KernelName, KernelOutputs, KernelTable } from "./ops/kernels.ts";
+
+export { openSafetensors, readSafetensorsHeader, SafetensorsFile, type SafetensorsInfo } from "./safetensors/reader.ts";
+export { writeSafetensors, type SafetensorsTensor } from "./safetensors/writer.ts";
+export type { SafetensorsDtype, TypedArray } from "./safetensors/dtypes.ts";
