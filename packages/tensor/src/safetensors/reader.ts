@@ -56,6 +56,21 @@ export class SafetensorsFile {
    */
   async read(name: string): Promise<TypedArray> {
     const { dtype, offset, byteLength } = this.entry(name);
+    return this.decode(name, dtype, offset, byteLength);
+  }
+
+  /** Rows [start, end) of a tensor along its first axis, as `read` gives them: a part of one larger than memory. */
+  async readRows(name: string, start: number, end: number): Promise<TypedArray> {
+    const { dtype, shape, offset, byteLength } = this.entry(name);
+    const rows = shape[0] ?? 0;
+    if (!(start >= 0 && start <= end && end <= rows)) {
+      throw new RangeError(`Rows ${start} to ${end} of tensor "${name}", which has ${rows}.`);
+    }
+    const rowBytes = rows === 0 ? 0 : byteLength / rows;
+    return this.decode(name, dtype, offset + start * rowBytes, (end - start) * rowBytes);
+  }
+
+  private async decode(name: string, dtype: SafetensorsDtype, offset: number, byteLength: number): Promise<TypedArray> {
     const raw = await readExactly(this.handle, this.path, offset, byteLength);
     try {
       return codecOf(dtype).decode(raw);

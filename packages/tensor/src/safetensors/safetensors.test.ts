@@ -102,6 +102,15 @@ describe("a written safetensors file", () => {
     expect(read).toHaveLength(values.length);
   });
 
+  it("gives some rows of a tensor, and refuses rows that it does not have", async () => {
+    const path = pathOf("rows");
+    await writeSafetensors(path, { x: { shape: [3, 2], data: Float32Array.of(1, 2, 3, 4, 5, 6) } });
+    const file = await openSafetensors(path);
+    expect([...(await file.readRows("x", 1, 3))]).toEqual([3, 4, 5, 6]);
+    await expect(file.readRows("x", 2, 4)).rejects.toThrow("Rows 2 to 4");
+    await file.close();
+  });
+
   it("is not touched when the new content fails half way", async () => {
     const path = pathOf("kept");
     await writeSafetensors(path, { x: { shape: [1], data: Float32Array.of(1) } });
