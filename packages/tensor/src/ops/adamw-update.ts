@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertShape, kernel } from "./op.ts";
+import { assertFloat32, assertShape, kernel } from "./op.ts";
 import { ownMemory } from "./own-memory.ts";
 
 export interface AdamWUpdate {
@@ -41,6 +41,7 @@ export function adamWUpdate(options: AdamWUpdate): void {
   const variables = [parameter, firstMoment, secondMoment];
   assertShape(variables.every((variable) => tf.util.arraysEqual(variable.shape, gradient.shape)), () =>
     `adamWUpdate: gradient [${gradient.shape}], parameter [${parameter.shape}] and moments must have one shape.`);
+  assertFloat32("adamWUpdate", [gradient, ...variables]);
   assertShape(step >= 1, () => `adamWUpdate: step ${step}; the first is 1.`);
   ownMemory("AdamWUpdate", variables);
   update({ parameter, gradient, firstMoment, secondMoment }, {

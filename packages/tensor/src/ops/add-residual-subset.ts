@@ -43,6 +43,7 @@ export function addResidualSubset(
     `addResidualSubset: residual [${residual.shape}] must be ${indices.length} samples of x [${x.shape}].`);
   const attributes = { indices, scale };
   const result = differentiable<tf.Tensor[]>(
+    "addResidualSubset",
     gamma ? [x, residual, gamma] : [x, residual],
     () => ({
       value: forward(gamma ? { x, residual, gamma } : { x, residual }, attributes)[0],

@@ -94,6 +94,7 @@ export function blockDiagonalAttention(qkv: tf.Tensor2D, segments: readonly Segm
   if (tokens === 0) return tf.slice(qkv, [0, 0], [0, columns / 3]);
   const attributes = { segments, heads };
   return differentiable(
+    "blockDiagonalAttention",
     [qkv],
     () => {
       const [output, logSumExp] = forward({ qkv }, attributes);

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertShape, kernel } from "./op.ts";
+import { assertFloat32, assertShape, kernel } from "./op.ts";
 import { ownMemory } from "./own-memory.ts";
 
 // The portable definition writes through the variables that come as its inputs, a pair at a time.
@@ -19,6 +19,7 @@ export function emaUpdate(teacher: readonly tf.Variable[], student: readonly tf.
   const fits = (variable: tf.Variable, i: number) => tf.util.arraysEqual(variable.shape, student[i]?.shape ?? [NaN]);
   assertShape(teacher.length === student.length && teacher.every(fits), () =>
     "emaUpdate: teacher and student must be as many, each pair of one shape.");
+  assertFloat32("emaUpdate", [...teacher, ...student]);
   if (teacher.length === 0) return;
   ownMemory("EmaUpdate", teacher);
   update(teacher.flatMap((variable, i) => [variable, student[i]!]), { momentum });

@@ -16,6 +16,7 @@ export function gatherRows(x: tf.Tensor, indices: Int32Array): tf.Tensor {
   assertIndices("gatherRows", indices, rows);
   if (indices.length === 0) return tf.zeros([0, ...rest]);
   return differentiable(
+    "gatherRows",
     [x],
     () => {
       const [y] = forward({ x: tf.reshape(x, [rows, columns]) }, { indices });

@@ -18,6 +18,7 @@ export const geluBackward = kernel("GeluFusedGrad", ({ dy, x }) => {
 /** The exact GELU (with erf, as torch.nn.GELU), elementwise over any shape. */
 export function gelu(x: tf.Tensor): tf.Tensor {
   return differentiable(
+    "gelu",
     [x],
     () => ({ value: geluForward({ x }, {})[0], saved: [x] }),
     (dy, [x]) => [geluBackward({ dy, x }, {})[0]],

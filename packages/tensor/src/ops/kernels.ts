@@ -5,7 +5,7 @@
 //
 // Legend: R rows (all leading dimensions folded), D width, I/O input and output width, H hidden
 // width, K prototypes (or kept samples, in the subset kernels), T tokens of all sequences, B images,
-// N tokens per image. Everything is float32, row-major, contiguous; inputs are never written to,
+// N tokens per image. R, K, T may be 0. Everything is float32, row-major, contiguous; inputs are never written to,
 // except by the in-place kernels at the end.
 import * as tf from "@tensorflow/tfjs-core";
 

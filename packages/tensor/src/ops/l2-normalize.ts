@@ -22,6 +22,7 @@ const backward = kernel("L2NormalizeGrad", ({ dy, y, norm }, { epsilon }) => {
 export function l2Normalize(x: tf.Tensor2D, epsilon: number): tf.Tensor2D {
   assertShape(x.rank === 2, () => `l2Normalize: x [${x.shape}] must be [R, D].`);
   return differentiable(
+    "l2Normalize",
     [x],
     () => {
       const [y, norm] = forward({ x }, { epsilon });

@@ -30,6 +30,7 @@ export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsi
   assertShape(weight.size === width && bias.size === width, () =>
     `layerNorm: weight [${weight.shape}] and bias [${bias.shape}] must be [${width}] for x [${x.shape}].`);
   return differentiable(
+    "layerNorm",
     [x, weight, bias],
     () => {
       const [y, mean, rstd] = forward({ x: asRows(x), weight, bias }, { epsilon });

@@ -20,6 +20,7 @@ export function layerScaleResidual(x: tf.Tensor, residual: tf.Tensor, gamma: tf.
     `layerScaleResidual: x [${x.shape}] and residual [${residual.shape}] differ in shape.`);
   if (gamma === null) return plainResidual(x, residual);
   return differentiable(
+    "layerScaleResidual",
     [x, residual, gamma],
     () => {
       const [y] = forward({ x: asRows(x), residual: asRows(residual), gamma }, {});
@@ -34,5 +35,10 @@ export function layerScaleResidual(x: tf.Tensor, residual: tf.Tensor, gamma: tf.
 
 /** tf.add of equal shapes, without the two operands that TF.js would keep for its gradient. */
 function plainResidual(x: tf.Tensor, residual: tf.Tensor): tf.Tensor {
-  return differentiable([x, residual], () => ({ value: tf.add(x, residual), saved: [] }), (dy) => [dy, tf.clone(dy)]);
+  return differentiable(
+    "layerScaleResidual",
+    [x, residual],
+    () => ({ value: tf.add(x, residual), saved: [] }),
+    (dy) => [dy, tf.clone(dy)],
+  );
 }

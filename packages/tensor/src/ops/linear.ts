@@ -41,6 +41,7 @@ export function linear(
   const hasBias = bias !== null;
   const withGelu = activation === "gelu";
   return differentiable(
+    "linear",
     hasBias ? [x, weight, bias] : [x, weight],
     () => {
       const [y, preActivation] = forward({ x: asRows(x), weight, ...(hasBias ? { bias } : {}) }, { activation });

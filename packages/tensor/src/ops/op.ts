@@ -29,14 +29,17 @@ export function kernel<Name extends KernelName>(name: Name, portable: Portable<N
  * One node of the tape: `forward` runs unrecorded, so that its intermediates go when it returns;
  * what it names in `saved` (inputs or results) stays until `backward` has run.
  *
- * @param inputs the tensors that a gradient flows to; anything else is a constant of the closures.
+ * @param name of the op, for its errors
+ * @param inputs the float32 tensors that a gradient flows to; anything else is a constant of the closures.
  * @param backward the gradients of the inputs, in their order. Uses `saved` and dy, no tensor of a closure.
  */
 export function differentiable<Saved extends readonly tf.Tensor[]>(
+  name: string,
   inputs: readonly tf.Tensor[],
   forward: () => { value: tf.Tensor; saved: readonly [...Saved] },
   backward: (dy: tf.Tensor, saved: readonly [...Saved]) => readonly tf.Tensor[],
 ): tf.Tensor {
+  assertFloat32(name, inputs);
   const run = tf.customGrad((...parameters) => {
     const save = parameters.at(-1) as tf.GradSaveFunc;
     const { value, saved } = forward();
@@ -71,6 +74,12 @@ export function product(a: tf.Tensor, b: tf.Tensor, transposeA = false, transpos
 function swapLastAxes(x: tf.Tensor): tf.Tensor {
   const axes = x.shape.map((_, i) => i);
   return tf.transpose(x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
+}
+
+/** Throws a TypeError when a tensor is of another dtype: a kernel would read its bits as float32. */
+export function assertFloat32(name: string, tensors: readonly tf.Tensor[]): void {
+  const wrong = tensors.find((tensor) => tensor.dtype !== "float32");
+  if (wrong) throw new TypeError(`${name}: an input [${wrong.shape}] is ${wrong.dtype}; float32 was expected, so cast it.`);
 }
 
 /** Throws unless `condition`; for mistakes of a calling program, not of a user. */

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertShape, differentiable, kernel } from "./op.ts";
+import { assertFloat32, assertShape, differentiable, kernel } from "./op.ts";
 
 const column = (x: tf.Tensor) => tf.reshape(x, [-1, 1]);
 
@@ -38,8 +38,10 @@ export function prototypeCrossEntropy(
 ): tf.Tensor1D {
   assertShape(tf.util.arraysEqual(studentLogits.shape, teacherProbabilities.shape), () =>
     `prototypeCrossEntropy: student [${studentLogits.shape}] and teacher [${teacherProbabilities.shape}] differ.`);
+  assertFloat32("prototypeCrossEntropy", [teacherProbabilities]);
   const attributes = { temperature: studentTemperature };
   return differentiable(
+    "prototypeCrossEntropy",
     [studentLogits],
     () => {
       const inputs = { student: studentLogits, teacher: teacherProbabilities };

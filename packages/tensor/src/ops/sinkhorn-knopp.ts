@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { assertShape, kernel, unrecorded } from "./op.ts";
+import { assertFloat32, assertShape, kernel, unrecorded } from "./op.ts";
 
 // The official code starts from exp(t/T) divided by its sum, and overflows in float32 where t/T > 88.
 // The first step divides each prototype by its own sum, so any factor per prototype cancels there: the
@@ -29,5 +29,6 @@ const run = kernel("SinkhornKnopp", ({ logits }, { temperature, iterations }) =>
  */
 export function sinkhornKnopp(logits: tf.Tensor2D, temperature: number, iterations = 3): tf.Tensor2D {
   assertShape(iterations >= 1, () => `sinkhornKnopp: ${iterations} iterations; at least 1 is needed.`);
+  assertFloat32("sinkhornKnopp", [logits]);
   return unrecorded(() => run({ logits }, { temperature, iterations })[0]) as tf.Tensor2D;
 }

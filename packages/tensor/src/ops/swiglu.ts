@@ -25,6 +25,7 @@ export function swiglu(x: tf.Tensor): tf.Tensor {
   const width = x.shape.at(-1)!;
   assertShape(width % 2 === 0, () => `swiglu: the last axis of x [${x.shape}] must be even.`);
   return differentiable(
+    "swiglu",
     [x],
     () => {
       const [y] = forward({ x: asRows(x) }, {});

@@ -25,6 +25,7 @@ const backward = kernel("WeightNormGrad", ({ dy, v, g, norm }) => {
 export function weightNorm(v: tf.Tensor2D, g: tf.Tensor2D): tf.Tensor2D {
   assertShape(g.size === v.shape[0], () => `weightNorm: g [${g.shape}] must be [${v.shape[0]}, 1] for v [${v.shape}].`);
   return differentiable(
+    "weightNorm",
     [v, g],
     () => {
       const [w, norm] = forward({ v, g }, {});
