@@ -1,1 +1,1 @@
-export {};
+export { pretrainCommand } from "./command.ts";

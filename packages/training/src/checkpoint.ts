@@ -17,7 +17,7 @@ import { createFolderAtomic, InputError, writeFileAtomic } from "@dinov2/foundat
 import { writeSafetensors } from "@dinov2/tensor";
 import type { ParameterMap } from "@dinov2/vit";
 import { type Network, namedParameters } from "./network.ts";
-import type { TrainingState } from "./pretrain-step.ts";
+import type { TrainingState } from "./training-state.ts";
 import { checkpointName, checkpointsPath, latestPath } from "./run-folder.ts";
 import { loadVariables, readArrays, saveVariables } from "./weights-file.ts";
 
@@ -43,7 +43,12 @@ interface StateFile extends CheckpointInfo {
 }
 
 /** Writes a checkpoint, points `latest` to it, and removes all but the newest `keep`. */
-export async function saveCheckpoint(run: string, state: TrainingState, info: CheckpointInfo, keep: number): Promise<string> {
+export async function saveCheckpoint(
+  run: string,
+  state: TrainingState,
+  info: CheckpointInfo,
+  keep: number,
+): Promise<string> {
   const name = checkpointName(info.step);
   const folder = join(checkpointsPath(run), name);
   // There already when a run went on from an older checkpoint.
@@ -78,7 +83,10 @@ export async function loadCheckpoint(folder: string, state: TrainingState): Prom
   const { optimizerStep, ...info } = await readStateFile(folder);
   await loadVariables(join(folder, "teacher.safetensors"), namedParameters(state.teacher));
   await loadVariables(join(folder, "student.safetensors"), namedParameters(state.student));
-  state.optimizer.importState({ step: optimizerStep, tensors: await readArrays(join(folder, "optimizer.safetensors")) });
+  state.optimizer.importState({
+    step: optimizerStep,
+    tensors: await readArrays(join(folder, "optimizer.safetensors")),
+  });
   if (state.centers) await loadVariables(join(folder, "centers.safetensors"), centerVariables(state.centers));
   return info;
 }

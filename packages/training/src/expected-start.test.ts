@@ -4,7 +4,7 @@ import { parseRecipe } from "./recipe.ts";
 
 it("expects 16/18, 2/18 and 1/2 of ln K with 8 local crops and half of the crops masked", () => {
   const start = expectedStart(parseRecipe({ heads: { dino: { prototypes: 65536 } } }));
-  // 16/18 · ln 65536 = 9.86 and 2/18 · ln 65536 = 1.23, as logs of the official code begin; iBOT shows half of this there.
+  // 16/18 · ln 65536 = 9.86 and 2/18 · ln 65536 = 1.23, as official logs begin (they show half of iBOT).
   expect(start.dino_local_crops_loss).toBeCloseTo(9.858, 3);
   expect(start.dino_global_crops_loss).toBeCloseTo(1.232, 3);
   expect(start.ibot_loss).toBeCloseTo(5.545, 3);

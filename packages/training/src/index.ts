@@ -1,16 +1,18 @@
 export { pretrain, type PretrainOptions, type PretrainSummary } from "./pretrain.ts";
-export { listRecipes, loadRecipe, parseRecipe, recipeDifferences, recipeKeys, type Recipe, type RecipeInput } from "./recipe.ts";
 export {
-  pretrainStep,
-  stepGradients,
-  type StepRecipe,
-  type TrainingBatch,
-  type TrainingState,
-} from "./pretrain-step.ts";
-export { createTrainingState, disposeTrainingState, parameterCounts } from "./training-state.ts";
+  listRecipes,
+  loadRecipe,
+  parseRecipe,
+  recipeDifferences,
+  recipeKeys,
+  type Recipe,
+  type RecipeInput,
+} from "./recipe.ts";
+export { pretrainStep, stepGradients, type StepRecipe } from "./pretrain-step.ts";
+export { createTrainingState, disposeTrainingState, parameterCounts, type TrainingState } from "./training-state.ts";
 export { backboneConfig, modules, namedParameters, type ModuleName, type Network } from "./network.ts";
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
-export { disposeBatch, toTensors } from "./batch.ts";
+export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
 export { expectedStart } from "./expected-start.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";
 export { loadCheckpoint, saveCheckpoint, type CheckpointInfo, type DataIdentity } from "./checkpoint.ts";

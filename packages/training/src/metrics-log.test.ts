@@ -22,7 +22,11 @@ describe("MetricsLog", () => {
     for (const step of [1, 2, 3]) await log.write({ step, total_loss: step });
     await appendFile(path, '{"step":4,"tot');
     await (await MetricsLog.open(path, 2)).write({ step: 3, total_loss: 33 });
-    expect((await readMetrics(path)).map(({ step, total_loss }) => [step, total_loss])).toEqual([[1, 1], [2, 2], [3, 33]]);
+    expect((await readMetrics(path)).map(({ step, total_loss }) => [step, total_loss])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 33],
+    ]);
   });
 
   it("has no lines before it is written", async () => {

@@ -33,7 +33,11 @@ export async function readMetrics(path: string): Promise<MetricsRecord[]> {
     if (error.code === "ENOENT") return "";
     throw error;
   });
-  return text.split("\n").slice(0, -1).filter((line) => line !== "").map((line) => JSON.parse(line) as MetricsRecord);
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as MetricsRecord);
 }
 
 const toLine = (record: MetricsRecord) => `${JSON.stringify(record)}\n`;

@@ -1,7 +1,8 @@
 // One side of the pair: a backbone and its heads. Student and teacher are both of this kind, with the
 // same parameters under the same names; only the student has stochastic depth and is optimised.
 
-import { RandomStream, tf } from "@dinov2/tensor";
+import type { RandomStream } from "@dinov2/tensor";
+import { tf } from "@dinov2/tensor";
 import { DinoHead, type ParameterMap, VisionTransformer, vitConfig, type VisionTransformerConfig } from "@dinov2/vit";
 import type { Recipe } from "./recipe.ts";
 

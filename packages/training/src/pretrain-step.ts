@@ -8,35 +8,19 @@
 // second, …; N patches of a global crop, M hidden ones in all 2B crops; D width, K prototypes.
 
 import { centeredSoftmax, dinoLoss, ibotLoss, koleoLoss, sinkhornKnopp, updateCenter } from "@dinov2/losses";
-import { type AdamW, clipGradientsPerSubModule, type ParameterGroup, parameterRates, updateTeacher } from "@dinov2/optim";
-import { type RandomStream, type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, valueAndGradients } from "@dinov2/tensor";
+import { clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
+import { type RandomStream, type Tensor, type Tensor2D, tf, valueAndGradients } from "@dinov2/tensor";
+import type { TrainingBatch } from "./batch.ts";
 import { headOutputs, splitRows } from "./head-outputs.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
-
-/** A batch on the backend; `batch.ts` makes it. */
-export interface TrainingBatch {
-  readonly globalCrops: Tensor4D; // [2B, 3, S, S]
-  readonly localCrops: Tensor4D | null; // [L·B, 3, s, s]
-  readonly masks: Tensor2D; // [2B, N] bool, true = hidden from the student
-  readonly maskIndices: Int32Array; // [M] into the 2B·N patches
-  readonly maskWeights: Tensor1D; // [M], 1 / (hidden patches of the crop)
-}
-
-/** All that a step changes. */
-export interface TrainingState {
-  readonly student: Network;
-  readonly teacher: Network;
-  readonly optimizer: AdamW;
-  /** Each parameter's own share of learning rate and weight decay. */
-  readonly groups: ReadonlyMap<string, ParameterGroup>;
-  /** Running means of the teacher's logits, [1, K] each, over the batches so far; null with Sinkhorn-Knopp. */
-  readonly centers: { readonly dino: tf.Variable<tf.Rank.R2>; readonly ibot: tf.Variable<tf.Rank.R2> } | null;
-}
+import type { TrainingState } from "./training-state.ts";
 
 /** The part of a recipe that a step reads. */
-export type StepRecipe = Pick<Recipe, "loss" | "teacher"> & { readonly optimizer: Pick<Recipe["optimizer"], "clipNorm"> };
+export type StepRecipe = Pick<Recipe, "loss" | "teacher"> & {
+  readonly optimizer: Pick<Recipe["optimizer"], "clipNorm">;
+};
 
 /**
  * Runs one step on `state`.

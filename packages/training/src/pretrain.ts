@@ -8,13 +8,12 @@ import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import { type CheckpointInfo, type DataIdentity, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { loaderOptions } from "./loader-options.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
-import type { TrainingState } from "./pretrain-step.ts";
 import type { Recipe } from "./recipe.ts";
 import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe } from "./run-folder.ts";
 import { expectedStart } from "./expected-start.ts";
 import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
-import { createTrainingState, disposeTrainingState, parameterCounts } from "./training-state.ts";
+import { createTrainingState, disposeTrainingState, parameterCounts, type TrainingState } from "./training-state.ts";
 
 export interface PretrainOptions {
   readonly recipe: Recipe;

@@ -36,8 +36,10 @@ export function unknownKey(key: string, knownKeys: readonly string[]): string {
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return { int: "a whole number", object: "a group of keys", tuple: "a list of two numbers" }[String(issue.expected)] ??
-        `a ${issue.expected}`;
+      return (
+        { int: "a whole number", object: "a group of keys", tuple: "a list of two numbers" }[String(issue.expected)] ??
+        `a ${issue.expected}`
+      );
     case "too_small":
       if (issue.origin === "array") return `${issue.minimum} numbers`;
       return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;

@@ -145,6 +145,8 @@ const masking = z.strictObject({
   probability: share.default(0.5),
   /** ibot.mask_ratio_min_max: masked share of a masked crop's patches. */
   ratio: shareRange.default([0.1, 0.5]),
+  /** Exactly as many patches as asked for, as dinov3 does; else a draw may stop one or two short. No official key. */
+  exactCount: z.boolean().default(false),
 });
 
 const data = z.strictObject({

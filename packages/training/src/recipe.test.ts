@@ -19,7 +19,12 @@ describe("parseRecipe", () => {
   it("fills in the official ViT-L/16 defaults", () => {
     const recipe = parseRecipe({});
     // dinov2/configs/ssl_default_config.yaml; epochs are 1250 iterations.
-    expect(recipe.optimizer).toMatchObject({ learningRate: 0.004, layerwiseDecay: 0.9, patchEmbedMultiplier: 0.2, clipNorm: 3 });
+    expect(recipe.optimizer).toMatchObject({
+      learningRate: 0.004,
+      layerwiseDecay: 0.9,
+      patchEmbedMultiplier: 0.2,
+      clipNorm: 3,
+    });
     expect(recipe.teacher).toMatchObject({ temperatureWarmupSteps: 30 * 1250, momentum: 0.992, targets: "centering" });
     expect(recipe.heads.ibot).toMatchObject({ separate: false, prototypes: 65536, bottleneckDim: 256 });
   });
@@ -48,7 +53,9 @@ describe("parseRecipe", () => {
     expect(complaint({ data: { batchSize: "many" } })).toContain('data.batchSize is "many", expected a number');
     expect(complaint({ data: { batchSize: 1.5 } })).toContain("data.batchSize is 1.5, expected a whole number");
     expect(complaint({ schedule: { steps: 0 } })).toContain("schedule.steps is 0, expected at least 1");
-    expect(complaint({ masking: { ratio: [0.5, 0.1] } })).toContain("masking.ratio is [0.5,0.1], expected two numbers, the smaller first");
+    expect(complaint({ masking: { ratio: [0.5, 0.1] } })).toContain(
+      "masking.ratio is [0.5,0.1], expected two numbers, the smaller first",
+    );
     expect(complaint({ masking: { ratio: [0.5] } })).toContain("expected 2 numbers");
     expect(complaint([])).toContain("the recipe is [], expected a group of keys");
   });

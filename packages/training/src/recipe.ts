@@ -17,7 +17,10 @@ export const recipeKeys: readonly string[] = [...flatten(recipeSchema.parse({}))
 /** The names of the recipes that come with the package. */
 export async function listRecipes(): Promise<string[]> {
   const files = await readdir(recipeFolder);
-  return files.filter((file) => file.endsWith(extension)).map((file) => basename(file, extension)).sort();
+  return files
+    .filter((file) => file.endsWith(extension))
+    .map((file) => basename(file, extension))
+    .sort();
 }
 
 /**
@@ -58,13 +61,17 @@ export function recipeDifferences(before: Recipe, after: Recipe): string[] {
 async function recipePath(nameOrPath: string): Promise<string> {
   const isPath = /[\\/]|\.ya?ml$/.test(nameOrPath);
   const path = isPath ? nameOrPath : `${recipeFolder}/${nameOrPath}${extension}`;
-  const isFile = await stat(path).then((entry) => entry.isFile(), () => false);
+  const isFile = await stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
   if (isFile) return path;
   if (isPath) throw new InputError(`Recipe file ${nameOrPath} is not there; give a YAML file or a recipe's name.`);
   const known = await listRecipes();
   const nearest = nearestName(nameOrPath, known);
   throw new InputError(
-    `Unknown recipe "${nameOrPath}"${nearest ? `, did you mean "${nearest}"?` : "."} Known: ${known.join(", ")}; or a path to a YAML file.`,
+    `Unknown recipe "${nameOrPath}"${nearest ? `, did you mean "${nearest}"?` : "."} ` +
+      `Known: ${known.join(", ")}; or give the path of a YAML file.`,
   );
 }
 
@@ -102,7 +109,8 @@ function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
     if (size % model.patchSize !== 0) {
       const below = Math.max(1, Math.floor(size / model.patchSize)) * model.patchSize;
       found.push(
-        `crops.${key} is ${size}, expected a multiple of model.patchSize ${model.patchSize}, such as ${below} or ${below + model.patchSize}`,
+        `crops.${key} is ${size}, expected a multiple of model.patchSize ${model.patchSize}, ` +
+          `such as ${below} or ${below + model.patchSize}`,
       );
     }
   }
@@ -113,7 +121,9 @@ function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
     found.push(`schedule.warmupSteps is ${schedule.warmupSteps}, expected at most schedule.steps ${schedule.steps}`);
   }
   if (loss.koleoWeight > 0 && data.batchSize < 2) {
-    found.push("data.batchSize is 1, expected at least 2: KoLeo needs a nearest neighbour; or set loss.koleoWeight to 0");
+    found.push(
+      "data.batchSize is 1, expected at least 2: KoLeo needs a nearest neighbour; or set loss.koleoWeight to 0",
+    );
   }
   return found;
 }

@@ -25,7 +25,9 @@ describe("a run folder", () => {
   it("lists every changed key of the recipe, except those that change nothing learned", async () => {
     const recipe = parseRecipe({ schedule: { steps: 20000 } });
     await writeFile(configPath(run), JSON.stringify(recipe));
-    await expect(requireSameRecipe(run, parseRecipe({ schedule: { steps: 20000 }, log: { everySteps: 1 } }))).resolves.toBe(undefined);
+    await expect(
+      requireSameRecipe(run, parseRecipe({ schedule: { steps: 20000 }, log: { everySteps: 1 } })),
+    ).resolves.toBe(undefined);
     await expect(
       requireSameRecipe(run, parseRecipe({ schedule: { steps: 30000 }, data: { batchSize: 64, workers: 1 } })),
     ).rejects.toThrow(/schedule\.steps: 20000 → 30000; data\.batchSize: 2048 → 64\)/);

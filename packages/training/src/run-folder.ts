@@ -21,7 +21,8 @@ const freeOnResume = ["data.workers", "checkpoint.everySteps", "checkpoint.keep"
 
 const missing = (error: NodeJS.ErrnoException) => {
   if (error.code === "ENOENT") return undefined;
-  if (error.code === "ENOTDIR") throw new InputError(`${error.path} cannot be a run folder: a part of that path is a file.`);
+  if (error.code === "ENOTDIR")
+    throw new InputError(`${error.path} cannot be a run folder: a part of that path is a file.`);
   throw error;
 };
 
@@ -29,7 +30,10 @@ const missing = (error: NodeJS.ErrnoException) => {
 export async function requireEmptyRun(run: string): Promise<void> {
   const entries = await readdir(run).catch(missing);
   if (entries && entries.length > 0) {
-    throw new InputError(`The run folder ${run} is not empty (${entries.slice(0, 3).join(", ")}); go on with --resume, or give another --out.`);
+    throw new InputError(
+      `The run folder ${run} is not empty (${entries.slice(0, 3).join(", ")}); ` +
+        "go on with --resume, or give another --out.",
+    );
   }
 }
 
@@ -37,7 +41,9 @@ export async function requireEmptyRun(run: string): Promise<void> {
 export async function readRunRecipe(run: string): Promise<Recipe> {
   const text = await readFile(configPath(run), "utf8").catch(missing);
   if (text === undefined) {
-    throw new InputError(`Nothing to resume in ${run}: it has no config.json; leave out --resume to start a run there.`);
+    throw new InputError(
+      `Nothing to resume in ${run}: it has no config.json; leave out --resume to start a run there.`,
+    );
   }
   let settings: unknown;
   try {
@@ -55,7 +61,8 @@ export async function requireSameRecipe(run: string, recipe: Recipe): Promise<vo
   );
   if (differences.length > 0) {
     throw new InputError(
-      `--resume with a changed recipe: ${run} was started with other values (${differences.join("; ")}); give the same recipe, or another --out.`,
+      `--resume with a changed recipe: ${run} was started with other values (${differences.join("; ")}); ` +
+        "give the same recipe, or another --out.",
     );
   }
 }
@@ -64,7 +71,9 @@ export async function requireSameRecipe(run: string, recipe: Recipe): Promise<vo
 export async function latestCheckpoint(run: string): Promise<string> {
   const name = (await readFile(latestPath(run), "utf8").catch(missing))?.trim();
   if (!name) {
-    throw new InputError(`Nothing to resume in ${run}: it has no checkpoint yet; remove the folder and start again without --resume.`);
+    throw new InputError(
+      `Nothing to resume in ${run}: it has no checkpoint yet; remove the folder and start again without --resume.`,
+    );
   }
   return join(checkpointsPath(run), name);
 }

@@ -40,5 +40,7 @@ export function createSchedules({ optimizer, schedule, teacher, data }: Recipe):
 /** The highest learning rate for a batch of this size. */
 export function peakLearningRate(optimizer: Recipe["optimizer"], batchSize: number): number {
   const { learningRate, learningRateScaling } = optimizer;
-  return learningRateScaling === "none" ? learningRate : scaleLearningRate(learningRateScaling, learningRate, batchSize);
+  return learningRateScaling === "none"
+    ? learningRate
+    : scaleLearningRate(learningRateScaling, learningRate, batchSize);
 }

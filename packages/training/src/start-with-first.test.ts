@@ -19,9 +19,9 @@ it("has the first item before it is asked for, and no more", async () => {
 
 it("fails at once when the first item does", async () => {
   const failing = {
-    async *[Symbol.asyncIterator](): AsyncGenerator<number> {
-      throw new Error("no decodable image");
-    },
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.reject<IteratorResult<number>>(new Error("no decodable image")),
+    }),
   };
   await expect(startWithFirst(failing)).rejects.toThrow("no decodable image");
 });

@@ -5,9 +5,10 @@ import type { Batch, Loader } from "@dinov2/data";
 import { RandomStream, tf } from "@dinov2/tensor";
 import { disposeBatch, toTensors } from "./batch.ts";
 import type { MetricsLog, MetricsRecord } from "./metrics-log.ts";
-import { pretrainStep, type TrainingState } from "./pretrain-step.ts";
+import { pretrainStep } from "./pretrain-step.ts";
 import type { Recipe } from "./recipe.ts";
 import { createSchedules, type StepSettings } from "./schedules.ts";
+import type { TrainingState } from "./training-state.ts";
 
 export interface LoopOptions {
   readonly recipe: Recipe;
@@ -46,7 +47,12 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
     disposeBatch(tensors);
     step += 1;
     const seconds = (performance.now() - stepStart) / 1000;
-    last = { step, ...measured, ...describeSettings(settings), ...describeCost(seconds, waited / 1000, recipe, loader) };
+    last = {
+      step,
+      ...measured,
+      ...describeSettings(settings),
+      ...describeCost(seconds, waited / 1000, recipe, loader),
+    };
     requireFinite(last, batch.sampleNames);
     if (step === 1 || step % recipe.log.everySteps === 0 || step === steps) await metrics.write(last);
     options.onStep?.(last);
@@ -89,10 +95,11 @@ function describeCost(seconds: number, waited: number, recipe: Recipe, loader: L
 function requireFinite(record: MetricsRecord, sampleNames: readonly string[]): void {
   const broken = Object.entries(record).filter(([, value]) => !Number.isFinite(value));
   if (broken.length === 0) return;
-  const shown = sampleNames.slice(0, 8).join(", ") + (sampleNames.length > 8 ? `, and ${sampleNames.length - 8} more` : "");
+  const shown =
+    sampleNames.slice(0, 8).join(", ") + (sampleNames.length > 8 ? `, and ${sampleNames.length - 8} more` : "");
   throw new Error(
     `Step ${record.step}: ${broken.map(([name, value]) => `${name} is ${value}`).join(", ")}. ` +
       `The run stops before it writes a checkpoint; its batch was: ${shown}. ` +
-      "Look for odd images among them, or resume from the last checkpoint with a lower optimizer.learningRate in a new run.",
+      "Look for odd images among them, or start a new run with a lower optimizer.learningRate.",
   );
 }

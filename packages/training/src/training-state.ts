@@ -1,11 +1,29 @@
 // What a run carries from step to step, made for a recipe or read back from a checkpoint.
 
 import { initialCenter } from "@dinov2/losses";
-import { createAdamW, parameterGroups } from "@dinov2/optim";
+import { type AdamW, createAdamW, type ParameterGroup, parameterGroups } from "@dinov2/optim";
 import { RandomStream, tf } from "@dinov2/tensor";
-import { backboneConfig, copyParameters, createNetwork, disposeNetwork, namedParameters } from "./network.ts";
-import type { TrainingState } from "./pretrain-step.ts";
+import {
+  backboneConfig,
+  copyParameters,
+  createNetwork,
+  disposeNetwork,
+  namedParameters,
+  type Network,
+} from "./network.ts";
 import type { Recipe } from "./recipe.ts";
+
+/** All that a step changes. */
+export interface TrainingState {
+  readonly student: Network;
+  /** The student's moving average. */
+  readonly teacher: Network;
+  readonly optimizer: AdamW;
+  /** Each parameter's own share of learning rate and weight decay. */
+  readonly groups: ReadonlyMap<string, ParameterGroup>;
+  /** Running means of the teacher's logits, [1, K] each, over the batches so far; null with Sinkhorn-Knopp. */
+  readonly centers: { readonly dino: tf.Variable<tf.Rank.R2>; readonly ibot: tf.Variable<tf.Rank.R2> } | null;
+}
 
 /** A run's state before its first step: random student, teacher equal to it, no moments. */
 export function createTrainingState(recipe: Recipe): TrainingState {

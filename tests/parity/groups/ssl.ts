@@ -17,13 +17,29 @@ import {
   type TrainingBatch,
   type TrainingState,
 } from "@dinov2/training";
-import { compareFact, compareNumbers, compareTensor, compareValue, type Check, type Comparison, GoldenCase, readGoldenFolder, type Tolerance } from "../harness.ts";
+import type { GoldenCase } from "../harness.ts";
+import {
+  compareFact,
+  compareNumbers,
+  compareTensor,
+  compareValue,
+  type Check,
+  type Comparison,
+  readGoldenFolder,
+  type Tolerance,
+} from "../harness.ts";
 
 type Numbers = Record<string, number>;
 type NumericTolerance = { atol: number; rtol: number };
 
 interface Iteration {
-  readonly sched: { readonly lr: number; readonly wd: number; readonly mom: number; readonly teacher_temp: number; readonly last_layer_lr: number };
+  readonly sched: {
+    readonly lr: number;
+    readonly wd: number;
+    readonly mom: number;
+    readonly teacher_temp: number;
+    readonly last_layer_lr: number;
+  };
   readonly losses: Numbers;
   readonly total: number;
   readonly clip_norms: Numbers;
@@ -63,7 +79,9 @@ function recipeOf(golden: GoldenCase, shared: GoldenCase): Recipe {
     hiddenDim: of<number>("hidden"),
     bottleneckDim: of<number>("bottleneck"),
   });
-  const chunks = names.flatMap((name) => /blocks\.(\d+)\.\d+\./.exec(name)?.[1] ?? []).map((chunk) => Number(chunk) + 1);
+  const chunks = names
+    .flatMap((name) => /blocks\.(\d+)\.\d+\./.exec(name)?.[1] ?? [])
+    .map((chunk) => Number(chunk) + 1);
   return parseRecipe({
     model: {
       size: "small",
@@ -153,7 +171,12 @@ function checkBatches(golden: GoldenCase): Promise<Comparison[]> {
     const exact = { atol: 0, rtol: 0 };
     const weights = maskedPatchWeights(masks.data, masks.shape[0]!);
     return [
-      compareNumbers(`batch${i}.mask_indices_list`, indices, golden.tensor(`in.batch${i}.mask_indices_list`).data, exact),
+      compareNumbers(
+        `batch${i}.mask_indices_list`,
+        indices,
+        golden.tensor(`in.batch${i}.mask_indices_list`).data,
+        exact,
+      ),
       compareNumbers(`batch${i}.masks_weight`, weights, golden.tensor(`in.batch${i}.masks_weight`).data, exact),
       compareValue(golden, `batch${i}.n_masked_patches`, indices.length),
     ];
@@ -172,7 +195,12 @@ const displayed = (losses: Numbers): Numbers => ({
   ibot_loss: losses.ibot_loss! / 2,
 });
 
-async function checkGradients(golden: GoldenCase, recipe: Recipe, state: TrainingState, batch: TrainingBatch): Promise<Comparison[]> {
+async function checkGradients(
+  golden: GoldenCase,
+  recipe: Recipe,
+  state: TrainingState,
+  batch: TrainingBatch,
+): Promise<Comparison[]> {
   const { teacher_temp } = golden.value<Iteration[]>("trajectory")[0]!.sched;
   const { losses, gradients } = tf.tidy(() => {
     const step = stepGradients(state, batch, { teacherTemperature: teacher_temp }, recipe, RandomStream.fromSeed(0));
@@ -187,21 +215,32 @@ async function checkGradients(golden: GoldenCase, recipe: Recipe, state: Trainin
   const comparisons = Object.entries(shown).map(([name, value]) => compareValue(golden, `step0.${name}`, value));
   for (const name of golden.names("grad.step0.")) {
     const parameter = name.slice("grad.step0.".length);
-    comparisons.push(compareTensor(golden, name, { shape: gradients[parameter]?.shape ?? [], data: got.get(parameter) ?? [] }));
+    comparisons.push(
+      compareTensor(golden, name, { shape: gradients[parameter]?.shape ?? [], data: got.get(parameter) ?? [] }),
+    );
   }
   const norms = Object.fromEntries([...got].map(([name, data]) => [name, Math.hypot(...chunkNorms(data))]));
   comparisons.push(...compareNamed(golden, "step0.grad_l2_norms", norms));
   const without = [...namedParameters(state.student).keys()].filter((name) => !got.has(name));
   const expected = golden.value<string[]>("params_without_gradient_at_step0");
   comparisons.push(
-    compareFact("params_without_gradient_at_step0", without.join() === expected.join(), `got ${without.join()}, expected ${expected.join()}`),
+    compareFact(
+      "params_without_gradient_at_step0",
+      without.join() === expected.join(),
+      `got ${without.join()}, expected ${expected.join()}`,
+    ),
   );
   tf.dispose([Object.values(losses), Object.values(gradients)]);
   disposeBatch(batch);
   return comparisons;
 }
 
-async function checkIterations(golden: GoldenCase, shared: GoldenCase, recipe: Recipe, state: TrainingState): Promise<Comparison[]> {
+async function checkIterations(
+  golden: GoldenCase,
+  shared: GoldenCase,
+  recipe: Recipe,
+  state: TrainingState,
+): Promise<Comparison[]> {
   const comparisons: Comparison[] = [];
   const tolerance = golden.tolerance("trajectory") as Tolerance & NumericTolerance;
   const batches = shared.names("in.").filter((name) => name.endsWith(".collated_masks")).length;
@@ -214,7 +253,9 @@ async function checkIterations(golden: GoldenCase, shared: GoldenCase, recipe: R
     const batch = batchOf(shared, i % batches);
     const measured = await pretrainStep(state, batch, settingsOf(iteration), recipe, RandomStream.fromSeed(i));
     disposeBatch(batch);
-    const norms = Object.fromEntries(Object.keys(iteration.clip_norms).map((name) => [name, measured[`gradient_norm_${name}`]!]));
+    const norms = Object.fromEntries(
+      Object.keys(iteration.clip_norms).map((name) => [name, measured[`gradient_norm_${name}`]!]),
+    );
     const got: Numbers = { ...displayed(measured), total: measured.total_loss!, ...norms };
     const expected: Numbers = { ...iteration.losses, total: iteration.total, ...iteration.clip_norms };
     for (const [name, value] of Object.entries(expected)) {
@@ -233,7 +274,12 @@ const settingsOf = ({ sched }: Iteration): StepSettings => ({
 });
 
 /** Final weights, how far each has moved, and the centres (officially the ones that the last iteration used). */
-async function checkEnd(golden: GoldenCase, shared: GoldenCase, state: TrainingState, centers: Record<string, Float32Array>): Promise<Comparison[]> {
+async function checkEnd(
+  golden: GoldenCase,
+  shared: GoldenCase,
+  state: TrainingState,
+  centers: Record<string, Float32Array>,
+): Promise<Comparison[]> {
   const final = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const side of ["student", "teacher"] as const) {
     for (const [name, variable] of namedParameters(state[side])) {
@@ -248,7 +294,9 @@ async function checkEnd(golden: GoldenCase, shared: GoldenCase, state: TrainingS
   const distances: Numbers = {};
   for (const name of namedParameters(state.student).keys()) {
     const start = shared.tensor(`w.student.${name}`).data;
-    distances[name] = Math.hypot(...chunkNorms(final.get(`student.${name}`)!.data.map((value, i) => value - start[i]!)));
+    distances[name] = Math.hypot(
+      ...chunkNorms(final.get(`student.${name}`)!.data.map((value, i) => value - start[i]!)),
+    );
   }
   return [...comparisons, ...compareNamed(golden, "final.param_l2_distance_from_start", distances)];
 }

@@ -1,0 +1,56 @@
+// Pretraining from the outside: a recipe says what to train and how, images without labels say from what, and
+// a run folder keeps what was learned. This file is the whole program but for its options (`command.ts`);
+// what happens to a batch is in `training/src/pretrain-step.ts`, where batches come from in `data/src/multi-crop.ts`.
+
+import { backendOptions, type CommonOptions, printResult, Progress } from "@dinov2/cli";
+import { useBackend } from "@dinov2/tensor";
+import { loadRecipe, type MetricsRecord, pretrain, type Recipe } from "@dinov2/training";
+import { describeSummary, resumeCommand } from "./describe.ts";
+import { stopSignal } from "./stop-signal.ts";
+
+export interface PretrainCommandOptions extends CommonOptions {
+  /** A recipe's name or file; with `resume` the run's own unless given. */
+  readonly recipe?: string;
+  readonly data: string;
+  readonly out: string;
+  /** `key=value` changes of the recipe. */
+  readonly set: readonly string[];
+  readonly resume: boolean;
+  /** True when `seed` was typed: else the recipe's own seed holds. */
+  readonly seedIsGiven: boolean;
+}
+
+export async function main(options: PretrainCommandOptions): Promise<void> {
+  const recipe = await chooseRecipe(options);
+  const backend = await useBackend(backendOptions(options));
+
+  const progress = new Progress({ label: "pretraining", total: recipe.schedule.steps, unit: "steps" });
+  progress.note(`Backend ${backend.name} (${backend.engine}) on ${backend.device}.`);
+  const stop = stopSignal(() => progress.note("Stopping after this step; once more stops at once."));
+  try {
+    const summary = await pretrain({
+      recipe,
+      data: options.data,
+      out: options.out,
+      resume: options.resume,
+      onNote: (text) => progress.note(text),
+      onStep: (record) => progress.update(record.step, describeStep(record)),
+      signal: stop.signal,
+    });
+    progress.finish();
+    if (!summary.finished) progress.note(`Stopped at step ${summary.step}; go on with: ${resumeCommand(options)}`);
+    printResult(options, summary, () => describeSummary(summary));
+  } finally {
+    progress.clear();
+    stop.release();
+  }
+}
+
+function chooseRecipe({ recipe, resume, out, set, seed, seedIsGiven }: PretrainCommandOptions): Promise<Recipe> {
+  // The run keeps its complete recipe, so that resuming needs no other.
+  const source = recipe ?? (resume ? `${out}/config.json` : "");
+  return loadRecipe(source, seedIsGiven ? [...set, `seed=${seed}`] : set);
+}
+
+const describeStep = ({ total_loss, images_per_second }: MetricsRecord) =>
+  `loss ${total_loss?.toFixed(3)}, ${images_per_second?.toFixed(1)} images/s`;
