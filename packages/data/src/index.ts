@@ -1,1 +1,32 @@
-export {};
+export { openDataset } from "./datasets/open-dataset.ts";
+export { subset, type ImageDataset } from "./datasets/dataset.ts";
+export { hasImageExtension, imageExtensions, type RgbImage } from "./images.ts";
+export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
+export { multiCrop, multiCropOptions, releasedMultiCrop, drawMultiCrop, type Crops, type MultiCropOptions } from "./multi-crop.ts";
+export { evalTransform, evalTransformOptions, type EvalTransformOptions } from "./eval-transform.ts";
+export {
+  imagenetMean,
+  imagenetNormalization,
+  imagenetStandardDeviation,
+  type Normalization,
+} from "./augment/normalization.ts";
+export { CropRenderer } from "./augment/renderer.ts";
+export { PlaneCanvas } from "./augment/plane-canvas.ts";
+export { gaussianKernel } from "./augment/gaussian.ts";
+export { drawCropPlan, type CropDistribution, type CropPlan, type JitterOperation, type JitterPlan } from "./augment/crop-plan.ts";
+export { drawCropRectangle, type Rectangle } from "./augment/random-resized-crop.ts";
+export { generateBlockMask, maxBlockPatches, type BlockMask, type BlockMaskOptions } from "./masking.ts";
+export {
+  collate,
+  drawMasks,
+  maskBudget,
+  maskingOptions,
+  stackCrops,
+  stackMasks,
+  type Batch,
+  type MaskBatch,
+  type MaskingOptions,
+  type Sample,
+  type Shaped,
+} from "./collate.ts";
+export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type SamplerState } from "./samplers.ts";

@@ -1,0 +1,110 @@
+import { createReadStream } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { InputError, nearestName } from "@dinov2/foundation";
+import { CsvError, parse } from "csv-parse";
+import type { ImageDataset } from "./dataset.ts";
+import { PathList } from "./path-list.ts";
+
+/** Columns kept for whoever asks (`ImageDataset.column`): which side an image is on, and what it must stay together with. */
+const extraColumns = ["split", "group"] as const;
+
+type Row = Readonly<Record<string, string>>;
+
+/** Columns that are kept besides path and label: for telling train from test, and what must stay on one side. */
+const keptColumns = ["split", "group"];
+
+/**
+ * Opens a CSV manifest: a header, a `path` column (relative to the manifest's folder) and, if wanted, a `label` column and
+ * `split` and `group` columns. Rows keep their order. Labels are numbered by sorted distinct text (by value when all are
+ * numbers); an empty label means none. The file is streamed.
+ */
+export async function openCsvManifest(file: string): Promise<ImageDataset> {
+  const folder = dirname(resolve(file));
+  const paths = new PathList();
+  const labels = new WordNumbers();
+  const columns = new Map<string, WordColumn>();
+  for await (const row of rows(file)) {
+    const { path = "", label = "" } = row;
+    if (path === "") throw new InputError(`Manifest ${file}, image ${paths.length + 1}: the path is empty.`);
+    paths.add(path, label === "" ? -1 : labels.number(label));
+    for (const name of keptColumns) if (name in row) columnOf(columns, name).add(row[name]!);
+  }
+  if (paths.length === 0) throw new InputError(`Manifest ${file} lists no image: it has no row below its header.`);
+  const classNames = sortLabels([...labels.words]);
+  const position = new Map(classNames.map((name, index) => [name, index]));
+  paths.relabel(labels.words.map((name) => position.get(name)!));
+  return {
+    length: paths.length,
+    ...(classNames.length === 0 ? {} : { classNames }),
+    name: (index) => paths.path(index),
+    label: (index) => paths.label(index),
+    source: (index) => resolve(folder, paths.path(index)),
+    column: (name) => columns.get(name)?.all(),
+  };
+}
+
+function columnOf(columns: Map<string, WordColumn>, name: string): WordColumn {
+  const column = columns.get(name) ?? new WordColumn();
+  columns.set(name, column);
+  return column;
+}
+
+/** Numbers distinct words in the order of their first appearance. */
+class WordNumbers {
+  readonly words: string[] = [];
+  private readonly numbers = new Map<string, number>();
+
+  number(word: string): number {
+    const known = this.numbers.get(word);
+    if (known !== undefined) return known;
+    this.numbers.set(word, this.words.length);
+    return this.words.push(word) - 1;
+  }
+}
+
+/** One word per row, each distinct word kept once. */
+class WordColumn {
+  private readonly distinct = new WordNumbers();
+  private readonly rows: number[] = [];
+
+  add(word: string): void {
+    this.rows.push(this.distinct.number(word));
+  }
+
+  all(): string[] {
+    return this.rows.map((number) => this.distinct.words[number]!);
+  }
+}
+
+async function* rows(file: string): AsyncGenerator<Row> {
+  const parser = parse({
+    bom: true,
+    trim: true,
+    skip_empty_lines: true,
+    columns: (header: string[]) => checkHeader(file, header),
+  });
+  const input = createReadStream(file).on("error", (error) => parser.destroy(error));
+  try {
+    yield* input.pipe(parser) as AsyncIterable<Row>;
+  } catch (error) {
+    if (error instanceof CsvError) throw new InputError(`Manifest ${file} is not valid CSV: ${error.message}`);
+    throw error;
+  } finally {
+    input.destroy();
+  }
+}
+
+function checkHeader(file: string, header: readonly string[]): string[] {
+  if (!header.includes("path")) {
+    const near = nearestName("path", header);
+    const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+    throw new InputError(`Manifest ${file} has no column "path"; its columns are ${header.join(", ")}.${hint}`);
+  }
+  return [...header];
+}
+
+/** By number when every label is one (2 before 10), else by code units. */
+function sortLabels(labels: string[]): string[] {
+  const numeric = labels.every((label) => label !== "" && Number.isFinite(Number(label)));
+  return numeric ? labels.sort((a, b) => Number(a) - Number(b)) : labels.sort();
+}

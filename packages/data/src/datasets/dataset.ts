@@ -1,0 +1,42 @@
+/**
+ * A list of images, by number. It knows where the files are, never their pixels, so that a set of
+ * millions costs one compact list of paths. New kinds of source implement this and get a row in `open-dataset.ts`.
+ */
+export interface ImageDataset {
+  readonly length: number;
+  /** What the labels mean; absent when the source has no classes. */
+  readonly classNames?: readonly string[];
+  /** A short name that says which image this is: its path relative to the source. */
+  name(index: number): string;
+  /** Index into `classNames`; undefined when the image has none. */
+  label(index: number): number | undefined;
+  /** The file to decode. */
+  source(index: number): string;
+  /** One more fact about every image, in order, where the source says it: `split` and `group` of a manifest. */
+  column?(name: string): readonly string[] | undefined;
+}
+
+/** The images of `dataset` at `indices`, in that order; labels and class names stay what they were. */
+export function subset(dataset: ImageDataset, indices: ArrayLike<number>): ImageDataset {
+  const rows = Int32Array.from(indices);
+  const at = (index: number) => {
+    const row = rows[index];
+    if (row === undefined) throw new RangeError(`Image ${index} of a subset of ${rows.length} images.`);
+    return row;
+  };
+  return {
+    length: rows.length,
+    ...(dataset.classNames === undefined ? {} : { classNames: dataset.classNames }),
+    name: (index) => dataset.name(at(index)),
+    label: (index) => dataset.label(at(index)),
+    source: (index) => dataset.source(at(index)),
+    column(name) {
+      const words = dataset.column?.(name);
+      return words && Array.from(rows, (row) => words[row]!);
+    },
+    column: (name) => {
+      const column = dataset.column?.(name);
+      return column && Array.from(rows, (row) => column[row]!);
+    },
+  };
+}
