@@ -4,9 +4,7 @@ import { InputError, nearestName } from "@dinov2/foundation";
 import { CsvError, parse } from "csv-parse";
 import type { ImageDataset } from "./dataset.ts";
 import { PathList } from "./path-list.ts";
-
-/** Columns kept for whoever asks (`ImageDataset.column`): which side an image is on, and what it must stay together with. */
-const extraColumns = ["split", "group"] as const;
+import { WordColumn, WordNumbers } from "./word-column.ts";
 
 type Row = Readonly<Record<string, string>>;
 
@@ -22,12 +20,12 @@ export async function openCsvManifest(file: string): Promise<ImageDataset> {
   const folder = dirname(resolve(file));
   const paths = new PathList();
   const labels = new WordNumbers();
-  const columns = new Map<string, WordColumn>();
+  const columns = new Map(keptColumns.map((name) => [name, new WordColumn()]));
   for await (const row of rows(file)) {
     const { path = "", label = "" } = row;
     if (path === "") throw new InputError(`Manifest ${file}, image ${paths.length + 1}: the path is empty.`);
     paths.add(path, label === "" ? -1 : labels.number(label));
-    for (const name of keptColumns) if (name in row) columnOf(columns, name).add(row[name]!);
+    for (const [name, column] of columns) if (name in row) column.add(row[name]!);
   }
   if (paths.length === 0) throw new InputError(`Manifest ${file} lists no image: it has no row below its header.`);
   const classNames = sortLabels([...labels.words]);
@@ -39,41 +37,8 @@ export async function openCsvManifest(file: string): Promise<ImageDataset> {
     name: (index) => paths.path(index),
     label: (index) => paths.label(index),
     source: (index) => resolve(folder, paths.path(index)),
-    column: (name) => columns.get(name)?.all(),
+    column: (name) => (columns.get(name)?.length === paths.length ? columns.get(name)?.all() : undefined),
   };
-}
-
-function columnOf(columns: Map<string, WordColumn>, name: string): WordColumn {
-  const column = columns.get(name) ?? new WordColumn();
-  columns.set(name, column);
-  return column;
-}
-
-/** Numbers distinct words in the order of their first appearance. */
-class WordNumbers {
-  readonly words: string[] = [];
-  private readonly numbers = new Map<string, number>();
-
-  number(word: string): number {
-    const known = this.numbers.get(word);
-    if (known !== undefined) return known;
-    this.numbers.set(word, this.words.length);
-    return this.words.push(word) - 1;
-  }
-}
-
-/** One word per row, each distinct word kept once. */
-class WordColumn {
-  private readonly distinct = new WordNumbers();
-  private readonly rows: number[] = [];
-
-  add(word: string): void {
-    this.rows.push(this.distinct.number(word));
-  }
-
-  all(): string[] {
-    return this.rows.map((number) => this.distinct.words[number]!);
-  }
 }
 
 async function* rows(file: string): AsyncGenerator<Row> {

@@ -34,9 +34,5 @@ export function subset(dataset: ImageDataset, indices: ArrayLike<number>): Image
       const words = dataset.column?.(name);
       return words && Array.from(rows, (row) => words[row]!);
     },
-    column: (name) => {
-      const column = dataset.column?.(name);
-      return column && Array.from(rows, (row) => column[row]!);
-    },
   };
 }
