@@ -29,3 +29,4 @@ export { randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw
 export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
 export { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 export { compareWeights, type WeightReport } from "./weights/compare.ts";
+export { loadModel, saveModel, type LoadModelOptions } from "./weights/load-model.ts";

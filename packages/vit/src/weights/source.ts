@@ -1,0 +1,63 @@
+// Where weights come from, whatever the format: names and shapes at once, values one tensor at a time, so that a model
+// of a billion parameters is never in memory twice. A rule that renames or merges is a source around another one.
+
+import { InputError } from "@dinov2/foundation";
+import { openSafetensors } from "@dinov2/tensor";
+import type { Shape } from "./compare.ts";
+
+export interface WeightSource {
+  /** Named in messages: the file. */
+  readonly origin: string;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** Strings that came with the weights. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Values of a tensor, row-major, as float32. */
+  read(name: string): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** The tensors of a safetensors file, under the names they have there. */
+export async function safetensorsSource(path: string): Promise<WeightSource> {
+  const file = await openSafetensors(path);
+  return {
+    origin: path,
+    shapes: new Map(file.names().map((name) => [name, file.info(name).shape])),
+    metadata: file.metadata,
+    read: async (name) => {
+      const values = await file.read(name);
+      return values instanceof Float32Array ? values : Float32Array.from(values);
+    },
+    close: () => file.close(),
+  };
+}
+
+/**
+ * The backbone in a file, under its official names. What stands before them is found, not configured:
+ * `backbone.`, `teacher.backbone.`, `module.`, … Of several backbones the teacher's is taken, which is the one to use.
+ */
+export function backboneOf(source: WeightSource): WeightSource {
+  const landmark = "patch_embed.proj.weight";
+  const inside = withoutPrefix(source, landmark);
+  if (inside) return inside;
+  throw new InputError(
+    `${source.origin} holds no vision transformer: no tensor is named ${landmark}. ` +
+      "Give a DINOv2 backbone with the official names.",
+  );
+}
+
+/** The names that share the prefix of `landmark`, without it; null when no tensor has that name. */
+export function withoutPrefix(source: WeightSource, landmark: string): WeightSource | null {
+  const prefixes = [...source.shapes.keys()]
+    .filter((name) => name === landmark || name.endsWith(`.${landmark}`))
+    .map((name) => name.slice(0, -landmark.length));
+  const prefix = prefixes.find((candidate) => candidate.startsWith("teacher.")) ?? prefixes[0];
+  if (prefix === undefined) return null;
+  if (prefix === "") return source;
+  const inside = [...source.shapes].filter(([name]) => name.startsWith(prefix));
+  return {
+    ...source,
+    shapes: new Map(inside.map(([name, shape]) => [name.slice(prefix.length), shape])),
+    read: (name) => source.read(prefix + name),
+    close: () => source.close(),
+  };
+}
