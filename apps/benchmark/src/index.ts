@@ -1,1 +1,1 @@
-export {};
+export { benchmarkCommand } from "./command.ts";

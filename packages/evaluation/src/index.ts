@@ -1,3 +1,13 @@
+export type {
+  ClassificationTask,
+  EvaluationContext,
+  EvaluationWatcher,
+  Evaluator,
+  Measurement,
+} from "./evaluator.ts";
+export { evaluationSizes, pixelBackbone, vitBackbone, type FrozenBackbone, type ImageSizes } from "./backbone.ts";
+export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";
+export { knnEvaluator, type KnnEvaluatorOptions } from "./knn-evaluator.ts";
 export {
   normalizeRows,
   selectLabelled,

@@ -30,7 +30,7 @@ export function doctorCommand(): Command {
   addExamples(command, "dinov2 doctor", "dinov2 doctor --backend wasm --json");
   return command.action(async (options: CommonOptions) => {
     const diagnosis = await diagnose(options);
-    printResult(options, diagnosis, () => describe(diagnosis, options.backend));
+    printResult(options, diagnosis, () => describe(diagnosis));
   });
 }
 
@@ -48,23 +48,27 @@ async function diagnose(options: CommonOptions): Promise<Diagnosis> {
   };
 }
 
-function describe({ machine, images, backends, backend, speed }: Diagnosis, asked: string): string {
+function describe({ machine, images, backends, backend, speed }: Diagnosis): string {
   const { total, free } = machine.memoryBytes;
   const note: [string, string][] = backend.note ? [["note", backend.note]] : [];
+  const best = backends.find(({ available }) => available)?.name;
   return [
     formatFacts("Machine", [
       ["node", `${machine.node} (${machine.platform})`],
-      ["processor", `${machine.processor}, ${machine.cores} cores`],
+      ["processor", `${machine.processor}, ${machine.cores} ${machine.cores === 1 ? "core" : "cores"}`],
       ["memory", `${formatBytes(total)}, ${formatBytes(free)} free`],
       ["images", `sharp ${images.sharp}, libvips ${images.libvips}`],
     ]),
     formatFacts(
       "Engines, best first",
-      backends.map(({ name, available, reason }) => [name, available ? "available" : `not available: ${reason}`]),
+      backends.map(({ name, available, reason }) => [
+        name,
+        !available ? `not available: ${reason}` : name === best ? "available; --backend auto takes this one" : "available",
+      ]),
     ),
-    formatFacts(`--backend ${asked} takes ${backend.name}`, [
+    formatFacts(`Speed of ${backend.name}`, [
       ["engine", backend.engine],
-      ["device", `${backend.device}, ${backend.threads} threads, ${backend.precision}`],
+      ["device", `${backend.device}, ${backend.threads} ${backend.threads === 1 ? "thread" : "threads"}, ${backend.precision}`],
       ["speed", `${speed.gigaflopsPerSecond.toFixed(1)} GFLOP/s (${speed.operation})`],
       ...note,
     ]),

@@ -1,0 +1,113 @@
+import { extname } from "node:path";
+import {
+  backendOptions,
+  formatDuration,
+  formatTable,
+  printResult,
+  Progress,
+  requireWritable,
+  type CommonOptions,
+} from "@dinov2/cli";
+import { evaluationSizes } from "@dinov2/evaluation";
+import { InputError } from "@dinov2/foundation";
+import { useBackend } from "@dinov2/tensor";
+import { loadModel, type VisionTransformer } from "@dinov2/vit";
+import { FeatureFile } from "./feature-file.ts";
+import { imageSource, tensorSource, type PixelSource } from "./pixel-source.ts";
+import { featuresOf, tensorsOf, type TokenChoice } from "./token-choice.ts";
+
+export interface ExtractOptions extends CommonOptions {
+  readonly model: string;
+  readonly images: string;
+  readonly out: string;
+  readonly tokens: TokenChoice;
+  readonly size?: number;
+  readonly resize?: number;
+  readonly batchSize: number;
+}
+
+interface Skipped {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Opens everything, so that mistakes show before anything is written, then streams batches into the file. */
+export async function extract(options: ExtractOptions): Promise<void> {
+  const started = performance.now();
+  await requireWritable("--out", options.out, "file");
+  const backend = await useBackend(backendOptions(options));
+  const model = await loadModel(options.model);
+  const source = await openSource(options, model);
+  try {
+    const { images, skipped } = await writeFeatures(options, model, source);
+    const shapes = tensorsOf(model, options.tokens, patchCount(source, model)).map(
+      ({ name, rowShape }) => [name, [images, ...rowShape]] as const,
+    );
+    const result = {
+      written: options.out,
+      images,
+      skipped,
+      tensors: Object.fromEntries(shapes),
+      imageSize: [source.height, source.width],
+      backend,
+      seconds: (performance.now() - started) / 1000,
+    };
+    printResult(options, result, () => {
+      const table = formatTable(shapes.map(([name, shape]) => [`  ${name}`, `[${shape.join(", ")}]`]));
+      const leftOut = skipped.length > 0 ? `, ${skipped.length} left out` : "";
+      return `${images} images in ${formatDuration(result.seconds)}${leftOut}, written to ${options.out}\n${table}`;
+    });
+  } finally {
+    await source.close();
+    model.dispose();
+  }
+}
+
+async function openSource({ images, size, resize }: ExtractOptions, { config }: VisionTransformer): Promise<PixelSource> {
+  if (extname(images) !== ".safetensors") {
+    return imageSource(images, evaluationSizes(config, { cropSize: size, resizeSize: resize }));
+  }
+  if (size !== undefined || resize !== undefined) {
+    throw new InputError(`--size and --resize are for image files; the images in ${images} are taken as they are.`);
+  }
+  return tensorSource(images, config.patchSize);
+}
+
+/** N, the patches of one image. */
+const patchCount = ({ height, width }: PixelSource, { config }: VisionTransformer) =>
+  (height / config.patchSize) * (width / config.patchSize);
+
+/** Runs every batch through the model and into the file; on an error no file stays behind. */
+async function writeFeatures(
+  { model: modelSource, images, out, tokens, batchSize }: ExtractOptions,
+  model: VisionTransformer,
+  source: PixelSource,
+): Promise<{ images: number; skipped: Skipped[] }> {
+  const skipped: Skipped[] = [];
+  const progress = new Progress({ label: "extracting", total: source.count, unit: "images" });
+  const onSkip = (name: string, reason: string) => {
+    skipped.push({ name, reason });
+    progress.note(`left out ${name}: ${reason}`);
+  };
+  const metadata = { model: modelSource, source: images, ...source.metadata };
+  const tensors = tensorsOf(model, tokens, patchCount(source, model));
+  let file: FeatureFile | undefined; // begun when there is something to write
+  let written = 0;
+  try {
+    for await (const batch of source.batches(batchSize, { skipped: onSkip })) {
+      const shape = [batch.count, 3, source.height, source.width] as const;
+      const features = await featuresOf(model, tokens, batch.images, shape);
+      file ??= await FeatureFile.create(out, source.count, tensors, metadata);
+      await file.append(batch.count, features);
+      written += batch.count;
+      progress.update(batch.seen);
+    }
+    if (!file) throw new InputError(`None of the ${source.count} images of ${images} could be decoded.`);
+    await file.finish(source.sideTensors());
+    progress.finish();
+    return { images: written, skipped };
+  } finally {
+    progress.clear();
+    await file?.discard();
+  }
+}

@@ -1,0 +1,69 @@
+// Images to a feature matrix, batch by batch: decoding runs ahead of the network, and one batch of pixels is in memory
+// at a time. Legend: B images of a batch, M images that could be decoded, S side in pixels, D width.
+
+import { loadEvalImages, type ImageDataset } from "@dinov2/data";
+import { InputError } from "@dinov2/foundation";
+import { tf } from "@dinov2/tensor";
+import type { FrozenBackbone } from "./backbone.ts";
+import type { EvaluationWatcher } from "./evaluator.ts";
+import { createFeatureMatrix, type FeatureMatrix, type LabelledFeatures, rowRange } from "./feature-matrix.ts";
+
+export interface ExtractOptions extends EvaluationWatcher {
+  readonly batchSize?: number;
+  /** What `progress` calls this work. */
+  readonly stage?: string;
+}
+
+export interface ExtractedFeatures {
+  /** [M, D] */
+  readonly features: FeatureMatrix;
+  /** [M] which image of the dataset each row is, ascending; files that could not be decoded are missing. */
+  readonly rows: Int32Array;
+}
+
+/**
+ * The features of every image of a dataset that can be decoded.
+ * @throws InputError when too many cannot (see `loadEvalImages`), or none can
+ */
+export async function extractFeatures(
+  backbone: FrozenBackbone,
+  dataset: ImageDataset,
+  { batchSize = 32, stage = "extracting", progress, skipped }: ExtractOptions = {},
+): Promise<ExtractedFeatures> {
+  const all = createFeatureMatrix(dataset.length, backbone.width);
+  const rows = new Int32Array(dataset.length);
+  let count = 0;
+  for await (const batch of loadEvalImages(dataset, { ...backbone.imageSizes, batchSize, onSkip: skipped })) {
+    all.values.set(await batchFeatures(backbone, batch.images, batch.shape), count * all.width);
+    rows.set(batch.indices, count);
+    count += batch.indices.length;
+    progress?.(stage, batch.seen, dataset.length);
+  }
+  if (count === 0) throw new InputError(`None of the ${dataset.length} images could be decoded.`);
+  return { features: rowRange(all, 0, count), rows: rows.subarray(0, count) };
+}
+
+/** The same with the class of each row; every image must have one. */
+export async function extractLabelled(
+  backbone: FrozenBackbone,
+  dataset: ImageDataset,
+  stage: string,
+  options: Omit<ExtractOptions, "stage"> = {},
+): Promise<LabelledFeatures> {
+  const { features, rows } = await extractFeatures(backbone, dataset, { ...options, stage });
+  return { features, labels: rows.map((row) => dataset.label(row)!) };
+}
+
+/** [B, 3, S, S] pixels to [B, D] values; no tensor stays behind. */
+async function batchFeatures(
+  backbone: FrozenBackbone,
+  images: Float32Array,
+  shape: readonly [number, number, number, number],
+): Promise<Float32Array> {
+  const output = tf.tidy(() => backbone.imageFeatures(tf.tensor4d(images, [...shape])));
+  try {
+    return (await output.data()) as Float32Array;
+  } finally {
+    output.dispose();
+  }
+}
