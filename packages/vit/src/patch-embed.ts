@@ -34,8 +34,10 @@ export function patchEmbed(images: tf.Tensor4D, grid: PatchGrid, parameters: Par
   const [width, , patchSize] = weight.shape;
   const fanIn = channels * patchSize * patchSize;
   return tf.tidy(() => {
-    const split = tf.reshape(images, [batch, channels, grid.height, patchSize, grid.width, patchSize]);
-    const patches = tf.transpose(split, [0, 2, 4, 1, 3, 5]); // [B, h, w, C, p, p]
+    // [B, C, h, p, w, p] → [B, h, w, C, p, p] by two swaps of neighbours: TF.js moves four axes fast, six slowly.
+    const bands = tf.transpose(tf.reshape(images, [batch, channels, grid.height, -1]), [0, 2, 1, 3]); // [B, h, C, p w p]
+    const lines = tf.reshape(bands, [batch * grid.height, channels * patchSize, grid.width, patchSize]);
+    const patches = tf.transpose(lines, [0, 2, 1, 3]); // [B h, w, C p, p]
     return linear(
       tf.reshape(patches, [batch * grid.height * grid.width, fanIn]),
       tf.reshape(weight, [width, fanIn]),
