@@ -52,7 +52,7 @@ export function addResidualSubset(
     (dy, [residual, gamma]) => {
       const inputs = { dy, residual: residual! };
       const [dResidual, dGamma] = backward(gamma ? { ...inputs, gamma } : inputs, attributes);
-      return dGamma ? [dy, dResidual, dGamma] : [dy, dResidual];
+      return [tf.clone(dy), dResidual, ...(dGamma ? [dGamma] : [])];
     },
   );
   return result as tf.Tensor3D;

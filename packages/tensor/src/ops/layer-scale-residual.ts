@@ -28,7 +28,7 @@ export function layerScaleResidual(x: tf.Tensor, residual: tf.Tensor, gamma: tf.
     },
     (dy, [residual, gamma]) => {
       const [dResidual, dGamma] = backward({ dy: asRows(dy), residual: asRows(residual), gamma }, {});
-      return [dy, tf.reshape(dResidual, dy.shape), dGamma];
+      return [tf.clone(dy), tf.reshape(dResidual, dy.shape), dGamma];
     },
   );
 }
@@ -39,6 +39,6 @@ function plainResidual(x: tf.Tensor, residual: tf.Tensor): tf.Tensor {
     "layerScaleResidual",
     [x, residual],
     () => ({ value: tf.add(x, residual), saved: [] }),
-    (dy) => [dy, tf.clone(dy)],
+    (dy) => [tf.clone(dy), tf.clone(dy)],
   );
 }

@@ -31,7 +31,8 @@ export function kernel<Name extends KernelName>(name: Name, portable: Portable<N
  *
  * @param name of the op, for its errors
  * @param inputs the float32 tensors that a gradient flows to; anything else is a constant of the closures.
- * @param backward the gradients of the inputs, in their order. Uses `saved` and dy, no tensor of a closure.
+ * @param backward the gradients of the inputs, in their order, each a tensor of its own (a clone of dy, not dy).
+ *   Uses `saved` and dy, no tensor of a closure.
  */
 export function differentiable<Saved extends readonly tf.Tensor[]>(
   name: string,

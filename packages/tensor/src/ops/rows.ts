@@ -4,6 +4,7 @@ import { assertShape } from "./op.ts";
 
 /** x[indices] along the first axis. x [R, C], result [K, C]. Unrecorded use only: no gradient. */
 export function takeRows(x: tf.Tensor, indices: Int32Array): tf.Tensor {
+  if (indices.length === 0) return tf.zeros([0, x.shape[1]!]);
   return tf.tidy(() => tf.gather(x, tf.tensor1d(indices, "int32")));
 }
 

@@ -1,0 +1,243 @@
+// The ops of this package: ordinary shapes, single elements, primes (which leave a remainder in every
+// vector width and every split over threads), no rows, and shapes with more than one leading axis.
+import * as tf from "@tensorflow/tfjs-core";
+import { addResidualSubset } from "../ops/add-residual-subset.ts";
+import { blockDiagonalAttention } from "../ops/block-diagonal-attention.ts";
+import { gatherRows } from "../ops/gather-rows.ts";
+import { gelu } from "../ops/gelu.ts";
+import { l2Normalize } from "../ops/l2-normalize.ts";
+import { layerNorm } from "../ops/layer-norm.ts";
+import { layerScaleResidual } from "../ops/layer-scale-residual.ts";
+import { linear } from "../ops/linear.ts";
+import { prototypeCrossEntropy } from "../ops/prototype-cross-entropy.ts";
+import { sinkhornKnopp } from "../ops/sinkhorn-knopp.ts";
+import { swiglu } from "../ops/swiglu.ts";
+import { weightNorm } from "../ops/weight-norm.ts";
+import type { OpCase } from "./op-case.ts";
+import * as reference from "./reference.ts";
+import { normal, sizeOf, uniform, values } from "./values.ts";
+import type { Values } from "./values.ts";
+
+const named = (shape: readonly number[]) => `[${shape.join(", ")}]`;
+
+const layerNormCases = [[1, 1], [3, 8], [5, 13], [0, 4], [2, 3, 7], [67, 96], [4]].map((shape): OpCase => {
+  const width = [shape.at(-1)!];
+  return {
+    op: "layerNorm",
+    title: named(shape),
+    inputs: [normal(shape, 1, 2), normal(width, 2), normal(width, 3)],
+    run: (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-6),
+    reference: (x, weight, bias) => reference.layerNorm(x!, weight!, bias!, 1e-6),
+    shape,
+    // With one element the row is its own mean: 1 / sqrt(epsilon) = 1000 scales the rounding of the input.
+    tolerance: { absolute: width[0] === 1 ? 1e-3 : 3e-5, relative: 2e-5 },
+  };
+});
+
+/** A row far from zero: a variance computed as E[x²] - E[x]² would lose all its digits. */
+const layerNormOffset: OpCase = {
+  op: "layerNorm",
+  title: "of values around 1000",
+  inputs: [{ ...normal([2, 16], 4), data: normal([2, 16], 4).data.map((x) => Math.fround(x + 1000)) }, normal([16], 5), normal([16], 6)],
+  run: (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-6),
+  reference: (x, weight, bias) => reference.layerNorm(x!, weight!, bias!, 1e-6),
+  shape: [2, 16],
+  tolerance: { absolute: 2e-3, relative: 1e-3 },
+};
+
+function linearCase(leading: readonly number[], width: number, outputs: number, bias: boolean, activation: "none" | "gelu"): OpCase {
+  const activate = activation === "gelu" ? reference.gelu : (x: Float64Array) => x;
+  const inputs = [normal([...leading, width], 1), normal([outputs, width], 2, width ** -0.5)];
+  return {
+    op: "linear",
+    title: `${named([...leading, width])} to ${outputs}, ${bias ? "bias" : "no bias"}, ${activation}`,
+    inputs: bias ? [...inputs, normal([outputs], 3)] : inputs,
+    run: (x, weight, b) => linear(x!, weight!, b ?? null, activation),
+    reference: (x, weight, b) => activate(reference.linear(x!, weight!, b ?? null, width)),
+    shape: [...leading, outputs],
+  };
+}
+
+const linearCases = [
+  linearCase([1], 1, 1, true, "none"),
+  linearCase([3], 5, 7, false, "none"),
+  linearCase([2, 3], 4, 6, true, "gelu"),
+  linearCase([5], 8, 16, false, "gelu"),
+  linearCase([0], 4, 3, true, "gelu"),
+  linearCase([0], 4, 3, false, "none"),
+  linearCase([67], 37, 71, true, "none"),
+  linearCase([131], 48, 33, true, "gelu"),
+];
+
+const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => ({
+  op: "gelu",
+  title: named(shape),
+  inputs: [uniform(shape, -7, 7)],
+  run: (x) => gelu(x!),
+  reference: (x) => reference.gelu(x!),
+  shape,
+}));
+
+const swigluCases = [[1, 2], [3, 10], [2, 3, 14], [0, 6], [61, 86]].map((shape): OpCase => ({
+  op: "swiglu",
+  title: named(shape),
+  inputs: [normal(shape, 1, 2)],
+  run: (x) => swiglu(x!),
+  reference: (x) => reference.swiglu(x!, shape.at(-1)!),
+  shape: [...shape.slice(0, -1), shape.at(-1)! / 2],
+}));
+
+const attentionCases = [
+  { segments: [{ count: 1, length: 1 }], heads: 1, width: 1 },
+  { segments: [{ count: 2, length: 3 }], heads: 2, width: 4 },
+  { segments: [{ count: 2, length: 5 }, { count: 0, length: 4 }, { count: 3, length: 2 }], heads: 2, width: 6 },
+  { segments: [], heads: 2, width: 4 },
+  { segments: [{ count: 2, length: 37 }, { count: 3, length: 17 }], heads: 3, width: 48 },
+  { segments: [{ count: 1, length: 131 }], heads: 1, width: 64 },
+].map(({ segments, heads, width }): OpCase => {
+  const tokens = segments.reduce((sum, { count, length }) => sum + count * length, 0);
+  return {
+    op: "blockDiagonalAttention",
+    title: `${segments.map(({ count, length }) => `${count} × ${length}`).join(" + ") || "no"} tokens, ${heads} heads of ${width / heads}`,
+    inputs: [normal([tokens, 3 * width], 1, 1.5)],
+    run: (qkv) => blockDiagonalAttention(qkv as tf.Tensor2D, segments, heads),
+    reference: (qkv) => reference.blockDiagonalAttention(qkv!, segments, heads, width),
+    shape: [tokens, width],
+    tolerance: { absolute: 1e-4, relative: 1e-4 },
+  };
+});
+
+const layerScaleCases = [[1, 1], [2, 3, 5], [0, 4], [67, 33]].flatMap((shape) => [true, false].map((withGamma): OpCase => ({
+  op: "layerScaleResidual",
+  title: `${named(shape)}${withGamma ? "" : " without gamma"}`,
+  inputs: [normal(shape, 1), normal(shape, 2), ...(withGamma ? [normal([shape.at(-1)!], 3)] : [])],
+  run: (x, residual, gamma) => layerScaleResidual(x!, residual!, gamma ?? null),
+  reference: (x, residual, gamma) => reference.layerScaleResidual(x!, residual!, gamma ?? null),
+  shape,
+})));
+
+const subsetCases = [
+  { shape: [1, 1, 1], indices: [0] },
+  { shape: [4, 2, 3], indices: [3, 1] },
+  { shape: [7, 11, 13], indices: [6, 0, 2, 5, 1] },
+].flatMap(({ shape, indices }) => [true, false].map((withGamma): OpCase => {
+  const chosen = Int32Array.from(indices);
+  const scale = shape[0]! / indices.length;
+  return {
+    op: "addResidualSubset",
+    title: `${indices.length} of ${named(shape)}${withGamma ? "" : " without gamma"}`,
+    inputs: [normal(shape, 1), normal([indices.length, shape[1]!, shape[2]!], 2), ...(withGamma ? [normal([shape[2]!], 3)] : [])],
+    run: (x, residual, gamma) => addResidualSubset(x as tf.Tensor3D, residual as tf.Tensor3D, chosen, gamma ?? null, scale),
+    reference: (x, residual, gamma) => reference.addResidualSubset(x!, residual!, chosen, gamma ?? null, scale),
+    shape,
+  };
+}));
+
+const gatherCases = [
+  { shape: [1, 1], indices: [0] },
+  { shape: [4, 3], indices: [2, 0, 2, 2] },
+  { shape: [5, 2, 3], indices: [4] },
+  { shape: [3], indices: [1, 1] },
+  { shape: [3, 2], indices: [] },
+  { shape: [101, 17], indices: Array.from({ length: 67 }, (_, i) => (i * 37) % 101) },
+].map(({ shape, indices }): OpCase => ({
+  op: "gatherRows",
+  title: `${indices.length} of ${named(shape)}`,
+  inputs: [normal(shape)],
+  run: (x) => gatherRows(x!, Int32Array.from(indices)),
+  reference: (x) => reference.gatherRows(x!, Int32Array.from(indices), sizeOf(shape.slice(1))),
+  shape: [indices.length, ...shape.slice(1)],
+}));
+
+function l2NormalizeCase(title: string, x: Values, epsilon: number): OpCase {
+  return {
+    op: "l2Normalize",
+    title,
+    inputs: [x],
+    run: (tensor) => l2Normalize(tensor as tf.Tensor2D, epsilon),
+    reference: (data) => reference.l2Normalize(data!, x.shape[1]!, epsilon),
+    shape: x.shape,
+  };
+}
+
+const l2NormalizeCases = [
+  ...[[1, 2], [3, 5], [0, 4], [53, 31]].map((shape) => l2NormalizeCase(named(shape), normal(shape), 1e-12)),
+  l2NormalizeCase("rows shorter than epsilon", normal([3, 4], 1, 0.1), 1),
+];
+
+const weightNormCases = [[1, 1], [5, 3], [61, 37]].map((shape): OpCase => ({
+  op: "weightNorm",
+  title: named(shape),
+  inputs: [uniform(shape, 0.2, 1.5, 1), uniform([shape[0]!, 1], 0.5, 2, 2)],
+  run: (v, g) => weightNorm(v as tf.Tensor2D, g as tf.Tensor2D),
+  reference: (v, g) => reference.weightNorm(v!, g!),
+  shape,
+}));
+
+const crossEntropyCases = [[1, 1], [3, 5], [2, 17], [0, 4], [7, 1031]].map((shape): OpCase => {
+  // A constant of the op: positive rows that do not sum to 1.
+  const teacher = uniform(shape, 0, 2 / shape[1]!, 9);
+  return {
+    op: "prototypeCrossEntropy",
+    title: named(shape),
+    inputs: [normal(shape)],
+    run: (student) => tf.tidy(() =>
+      prototypeCrossEntropy(student as tf.Tensor2D, tf.tensor2d(Float32Array.from(teacher.data), shape as [number, number]), 0.1)),
+    reference: (student) => reference.prototypeCrossEntropy(student!, teacher.data, shape[1]!, 0.1),
+    shape: [shape[0]!],
+    tolerance: { absolute: 2e-4, relative: 2e-5 },
+  };
+});
+
+function sinkhornCase(title: string, logits: Values, temperature: number, iterations: number): OpCase {
+  return {
+    op: "sinkhornKnopp",
+    title,
+    inputs: [logits],
+    run: (x) => sinkhornKnopp(x as tf.Tensor2D, temperature, iterations),
+    reference: (x) => reference.sinkhornKnopp(x!, logits.shape[1]!, temperature, iterations),
+    shape: logits.shape,
+    differentiable: false,
+    tolerance: { absolute: 1e-6, relative: 2e-4 },
+  };
+}
+
+const sinkhornCases = [
+  sinkhornCase("[1, 1]", normal([1, 1]), 0.05, 3),
+  sinkhornCase("[4, 7]", uniform([4, 7], -0.5, 0.5), 0.05, 3),
+  sinkhornCase("[13, 101], one iteration", uniform([13, 101], -0.5, 0.5), 0.07, 1),
+  // exp(500) has no float32: the official code gives NaN here.
+  sinkhornCase("logits of 30 at temperature 0.06", values([3, 4], (i) => 30 + 0.05 * ((i * 7) % 5)), 0.06, 3),
+];
+
+export const opCases: readonly OpCase[] = [
+  ...layerNormCases,
+  layerNormOffset,
+  ...linearCases,
+  ...geluCases,
+  ...swigluCases,
+  ...attentionCases,
+  ...layerScaleCases,
+  ...subsetCases,
+  ...gatherCases,
+  ...l2NormalizeCases,
+  ...weightNormCases,
+  ...crossEntropyCases,
+  ...sinkhornCases,
+];
+
+/** One call of each op with a tensor that is not float32. */
+export const wrongDtypes: Readonly<Record<string, (whole: tf.Tensor) => tf.TensorContainer>> = {
+  layerNorm: (whole) => layerNorm(whole, tf.ones([2]), tf.zeros([2]), 1e-6),
+  linear: (whole) => linear(tf.ones([2, 2]), whole),
+  gelu: (whole) => gelu(whole),
+  swiglu: (whole) => swiglu(whole),
+  blockDiagonalAttention: (whole) => blockDiagonalAttention(tf.tile(whole, [1, 3]) as tf.Tensor2D, [{ count: 1, length: 2 }], 1),
+  layerScaleResidual: (whole) => layerScaleResidual(whole, tf.ones([2, 2]), null),
+  addResidualSubset: (whole) => addResidualSubset(tf.ones([2, 1, 2]), tf.reshape(whole, [2, 1, 2]), Int32Array.of(0, 1), null, 1),
+  gatherRows: (whole) => gatherRows(whole, Int32Array.of(0)),
+  l2Normalize: (whole) => l2Normalize(whole as tf.Tensor2D, 1e-12),
+  weightNorm: (whole) => weightNorm(tf.ones([2, 2]), tf.slice(whole, [0, 0], [2, 1]) as tf.Tensor2D),
+  prototypeCrossEntropy: (whole) => prototypeCrossEntropy(tf.ones([2, 2]), whole as tf.Tensor2D, 1),
+  sinkhornKnopp: (whole) => sinkhornKnopp(whole as tf.Tensor2D, 1),
+};
