@@ -30,3 +30,6 @@ export {
   type Shaped,
 } from "./collate.ts";
 export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type SamplerState } from "./samplers.ts";
+export { createLoader, defaultWorkers, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
+export { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./loader/eval-loader.ts";
+export type { SkipOptions } from "./loader/skip-ledger.ts";

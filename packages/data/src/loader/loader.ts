@@ -1,0 +1,213 @@
+// From a dataset to training batches, made ahead of the model on worker threads. The batch of a step depends on the
+// options and the step alone: not on the number of threads, on what was cached, or on where a run was resumed.
+// Legend: B pictures of a batch, G and L global and local crops of each.
+
+import { availableParallelism } from "node:os";
+import { InputError, RandomStream } from "@dinov2/foundation";
+import { drawMasks, maskingOptions, type Batch, type MaskingOptions } from "../collate.ts";
+import type { ImageDataset } from "../datasets/dataset.ts";
+import type { DecodeOptions } from "../decode.ts";
+import { multiCropOptions, type MultiCropOptions } from "../multi-crop.ts";
+import { InfiniteSampler } from "../samplers.ts";
+import { DecodedCache } from "./decoded-cache.ts";
+import { createRunner, type SampleRunner } from "./runner.ts";
+import { SkipLedger, type SkipOptions } from "./skip-ledger.ts";
+
+export interface LoaderOptions extends SkipOptions, DecodeOptions {
+  readonly dataset: ImageDataset;
+  /** B, of this process. */
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Changes to the released multi-crop. */
+  readonly multiCrop?: Partial<MultiCropOptions>;
+  readonly masking: Partial<MaskingOptions> & Pick<MaskingOptions, "patchSize">;
+  /** Threads; 0 works in this thread, when a batch is asked for. Default: one fewer than there are cores, at least one. */
+  readonly workers?: number;
+  /** Batches made ahead of the model (with threads). Default 2. */
+  readonly prefetchBatches?: number;
+  /** The first step to deliver: steps before it were done by the run that is resumed. */
+  readonly startStep?: number;
+  readonly rank?: number;
+  readonly worldSize?: number;
+  /** Memory for decoded pictures, kept from one pass to the next. Default 0. */
+  readonly cacheBytes?: number;
+}
+
+export interface LoaderStatistics {
+  readonly batches: number;
+  readonly images: number;
+  /** Time that `next()` had to wait for its batch. */
+  readonly waitedSeconds: number;
+  /** Images delivered per second since the first batch was asked for. */
+  readonly imagesPerSecond: number;
+  /** Distinct files that could not be used. */
+  readonly skippedImages: number;
+}
+
+/** Endless batches from `startStep` on. Leaving a `for await` early keeps the loader open; `close()` ends it. */
+export interface Loader extends AsyncIterable<Batch> {
+  stats(): LoaderStatistics;
+  /** The step of the next batch: with the same options, `startStep` to go on from here. */
+  readonly step: number;
+  /** Frees the threads. */
+  close(): Promise<void>;
+}
+
+/** Threads to work on images when nobody says how many: the model keeps one core. */
+export function defaultWorkers(): number {
+  return Math.max(1, Math.min(16, availableParallelism() - 1));
+}
+
+/** Opens a loader. Throws `InputError` for options that make no batch. */
+export function createLoader(options: LoaderOptions): Loader {
+  return new BatchLoader(options);
+}
+
+class BatchLoader implements Loader {
+  step: number;
+  private readonly crops: MultiCropOptions;
+  private readonly masking: MaskingOptions;
+  private readonly sampler: InfiniteSampler;
+  private readonly root: RandomStream;
+  private readonly runner: SampleRunner;
+  private readonly ledger: SkipLedger;
+  private readonly cache: DecodedCache;
+  private readonly workers: number;
+  private readonly ahead: Promise<Batch>[] = [];
+  private closed = false;
+  private batches = 0;
+  private waitedMilliseconds = 0;
+  private firstAsked: number | undefined;
+
+  constructor(private readonly options: LoaderOptions) {
+    const { dataset, seed, rank = 0, worldSize = 1, startStep = 0, workers = defaultWorkers() } = options;
+    requireWhole("batchSize", options.batchSize, 1);
+    requireWhole("workers", workers, 0);
+    requireWhole("startStep", startStep, 0);
+    this.crops = multiCropOptions(options.multiCrop);
+    this.masking = maskingOptions(options.masking);
+    requireWholePatches(this.crops, this.masking.patchSize);
+    this.step = startStep;
+    this.workers = workers;
+    this.sampler = InfiniteSampler.create({ length: dataset.length, seed, rank, worldSize });
+    this.root = RandomStream.fromSeed(seed);
+    this.ledger = new SkipLedger(dataset, options);
+    this.cache = new DecodedCache(options.cacheBytes ?? 0);
+    const { pixelLimit, background } = options;
+    const decode = { ...(pixelLimit !== undefined && { pixelLimit }), ...(background && { background }) };
+    this.runner = createRunner({ view: "multi-crop", options: this.crops, decode }, workers);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Batch> {
+    return { next: () => this.next(), return: () => Promise.resolve({ done: true, value: undefined }) };
+  }
+
+  stats(): LoaderStatistics {
+    const images = this.batches * this.options.batchSize;
+    const seconds = this.firstAsked === undefined ? 0 : (performance.now() - this.firstAsked) / 1000;
+    return {
+      batches: this.batches,
+      images,
+      waitedSeconds: this.waitedMilliseconds / 1000,
+      imagesPerSecond: seconds > 0 ? images / seconds : 0,
+      skippedImages: this.ledger.skippedImages,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.ahead.length = 0;
+    await this.runner.close();
+  }
+
+  private async next(): Promise<IteratorResult<Batch>> {
+    if (this.closed) return { done: true, value: undefined };
+    const asked = performance.now();
+    this.firstAsked ??= asked;
+    this.fill(1);
+    const first = this.ahead.shift()!;
+    // Without threads, working ahead would only delay the model.
+    if (this.workers > 0) this.fill(this.options.prefetchBatches ?? 2, 1);
+    const batch = await first;
+    this.waitedMilliseconds += performance.now() - asked;
+    this.batches++;
+    this.step++;
+    return { done: false, value: batch };
+  }
+
+  /** Starts batches until `count` are under way; `taken` of them are already in the hands of `next()`. */
+  private fill(count: number, taken = 0): void {
+    while (this.ahead.length < count) {
+      const batch = this.makeBatch(this.step + taken + this.ahead.length);
+      // A failure is reported when its batch is asked for, not before.
+      batch.catch(() => undefined);
+      this.ahead.push(batch);
+    }
+  }
+
+  private async makeBatch(step: number): Promise<Batch> {
+    const { dataset, batchSize, rank = 0 } = this.options;
+    const { globalSize, localSize, globalCount, localCount } = this.crops;
+    const globalCrops = sharedStack(globalCount * batchSize, globalSize);
+    const localCrops = sharedStack(localCount * batchSize, localSize);
+    const outputs = [globalCrops.data, localCrops.data];
+    const rows = Array.from({ length: batchSize }, (_, row) => this.makeSample(step * batchSize + row, row, outputs));
+    const indices = await Promise.all(rows);
+    const side = globalSize / this.masking.patchSize;
+    const maskRandom = this.root.split("masks", rank, step);
+    return {
+      globalCrops,
+      localCrops,
+      ...drawMasks(globalCount * batchSize, { height: side, width: side }, this.masking, maskRandom),
+      sampleNames: indices.map((index) => dataset.name(index)),
+    };
+  }
+
+  /**
+   * Fills one row with the image at `position`, or, as long as that cannot be used, with one drawn in its place.
+   * Answers which image it was.
+   */
+  private async makeSample(position: number, row: number, outputs: readonly Float32Array[]): Promise<number> {
+    const { dataset, batchSize, rank = 0 } = this.options;
+    const random = this.root.split("sample", rank, position).state();
+    for (let attempt = 0; ; attempt++) {
+      const index = attempt === 0 ? this.sampler.at(position) : this.sampler.substitute(position, attempt);
+      const known = this.ledger.reasonOf(index);
+      const image = this.cache.get(index) ?? dataset.source(index);
+      const keepDecoded = typeof image === "string" && this.cache.hasRoom;
+      const result =
+        known === undefined
+          ? await this.runner.run({ image, keepDecoded, random, row, rowCount: batchSize, outputs })
+          : { failure: known };
+      if ("failure" in result) {
+        this.ledger.failed(index, result.failure);
+        continue;
+      }
+      if (result.decoded) this.cache.add(index, result.decoded);
+      this.ledger.succeeded();
+      return index;
+    }
+  }
+}
+
+/** Planes of squares in memory that the worker threads write to directly. */
+function sharedStack(count: number, side: number): Batch["globalCrops"] {
+  const data = new Float32Array(new SharedArrayBuffer(count * 3 * side * side * Float32Array.BYTES_PER_ELEMENT));
+  return { data, shape: [count, 3, side, side] };
+}
+
+function requireWhole(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new InputError(`${name} is ${value}; expected a whole number of at least ${least}.`);
+  }
+}
+
+function requireWholePatches({ globalSize, localSize, localCount }: MultiCropOptions, patchSize: number): void {
+  const sizes = { globalSize, ...(localCount > 0 && { localSize }) };
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size % patchSize !== 0) {
+      const near = Math.max(1, Math.round(size / patchSize)) * patchSize;
+      throw new InputError(`${name} ${size} is not a multiple of the patch size ${patchSize}; take ${near}.`);
+    }
+  }
+}

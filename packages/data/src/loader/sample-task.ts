@@ -1,0 +1,76 @@
+// What is done to one image, in this thread or in a worker: read, decode, make its views, write them to their place.
+
+import { RandomStream, type RandomState } from "@dinov2/foundation";
+import { CropRenderer } from "../augment/renderer.ts";
+import { decodeImage, DecodeError, useOneDecoderThread, type DecodeOptions } from "../decode.ts";
+import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
+import type { RgbImage } from "../images.ts";
+import { drawMultiCrop, type MultiCropOptions } from "../multi-crop.ts";
+
+/** What stays the same for all images of a loader. */
+export type SampleJob = { readonly decode: DecodeOptions } & (
+  | { readonly view: "multi-crop"; readonly options: MultiCropOptions }
+  | { readonly view: "evaluation"; readonly options: EvalTransformOptions }
+);
+
+/** One image. The arrays are those of the whole batch, shared between threads; this image fills its own rows. */
+export interface SampleTask {
+  /** The file, or the picture itself when it was decoded before. */
+  readonly image: string | RgbImage;
+  /** Answer with the decoded picture, to be kept. */
+  readonly keepDecoded: boolean;
+  /** The image's own stream; evaluation draws nothing. */
+  readonly random?: RandomState;
+  readonly row: number;
+  readonly rowCount: number;
+  /** [crops · rowCount, 3, side, side], crop-major: globals and locals, or the single evaluation view. */
+  readonly outputs: readonly Float32Array[];
+}
+
+export type SampleResult = { readonly decoded?: RgbImage } | { readonly failure: string };
+
+/** Fills the rows of `task`, or says why the image cannot be used. */
+export async function runSample(job: SampleJob, task: SampleTask): Promise<SampleResult> {
+  useOneDecoderThread();
+  try {
+    const image = typeof task.image === "string" ? await decodeImage(task.image, job.decode) : task.image;
+    renderViews(job, task, image);
+    return task.keepDecoded ? { decoded: shareable(image) } : {};
+  } catch (error) {
+    if (error instanceof DecodeError) return { failure: error.reason };
+    throw error;
+  }
+}
+
+function renderViews(job: SampleJob, task: SampleTask, image: RgbImage): void {
+  const { row, rowCount, outputs } = task;
+  switch (job.view) {
+    case "evaluation": {
+      evalTransform(image, job.options, rowOf(outputs[0]!, row, 3 * job.options.cropSize ** 2));
+      return;
+    }
+    case "multi-crop": {
+      const { options } = job;
+      const renderer = CropRenderer.shared();
+      renderer.load(image);
+      drawMultiCrop(options, image.width, image.height, RandomStream.fromState(task.random!)).forEach((plan, i) => {
+        const isGlobal = i < options.globalCount;
+        const crop = isGlobal ? i : i - options.globalCount;
+        const size = 3 * plan.outputWidth * plan.outputHeight;
+        renderer.render(plan, options, rowOf(outputs[isGlobal ? 0 : 1]!, crop * rowCount + row, size));
+      });
+      return;
+    }
+    default:
+      job satisfies never;
+  }
+}
+
+const rowOf = (stack: Float32Array, row: number, size: number) => stack.subarray(row * size, (row + 1) * size);
+
+/** The picture in memory that threads can share without copying. */
+function shareable({ width, height, data }: RgbImage): RgbImage {
+  const shared = new Uint8Array(new SharedArrayBuffer(data.length));
+  shared.set(data);
+  return { width, height, data: shared };
+}

@@ -1,0 +1,114 @@
+import { Worker } from "node:worker_threads";
+import type { SampleJob, SampleResult, SampleTask } from "./sample-task.ts";
+import { workerEntry } from "../worker-entry.ts";
+
+interface Pending {
+  readonly task: SampleTask;
+  readonly resolve: (result: SampleResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What a worker answers to task `id`. */
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly result?: SampleResult;
+  readonly error?: Error;
+}
+
+/** Two per worker, so that one picture is decoded (by libvips' thread) while the views of another are made. */
+const tasksPerWorker = 2;
+/** How long a worker may take to finish what it is doing before it is stopped. */
+const closeMilliseconds = 2000;
+
+interface Member {
+  readonly worker: Worker;
+  readonly underWay: Map<number, Pending>;
+}
+
+/**
+ * Worker threads that work on images. A process does not stay alive for idle workers, so a forgotten `close()` does not
+ * hang it.
+ */
+export class WorkerPool {
+  private readonly members: Member[];
+  private readonly waiting: Pending[] = [];
+  private nextId = 0;
+  private closed = false;
+  private broken: Error | undefined;
+
+  constructor(job: SampleJob, count: number) {
+    const { url, execArgv } = workerEntry();
+    this.members = Array.from({ length: count }, () => {
+      const worker = new Worker(url, { workerData: job, execArgv });
+      const member: Member = { worker, underWay: new Map() };
+      worker.unref();
+      worker.on("message", (answer: WorkerAnswer) => this.settle(member, answer));
+      worker.on("error", (error) => this.fail(error));
+      worker.on("exit", (code) => this.fail(new Error(`A loader thread ended unexpectedly (code ${code}).`)));
+      return member;
+    });
+  }
+
+  run(task: SampleTask): Promise<SampleResult> {
+    if (this.broken) return Promise.reject(this.broken);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ task, resolve, reject });
+      this.dispatch();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.rejectAll(new Error("The loader was closed."));
+    await Promise.all(this.members.map(({ worker }) => endOf(worker)));
+  }
+
+  /** Hands waiting tasks to the workers with the least to do. */
+  private dispatch(): void {
+    while (this.waiting.length > 0) {
+      const member = this.members.reduce((a, b) => (b.underWay.size < a.underWay.size ? b : a));
+      if (member.underWay.size >= tasksPerWorker) return;
+      const pending = this.waiting.shift()!;
+      const id = this.nextId++;
+      if (member.underWay.size === 0) member.worker.ref();
+      member.underWay.set(id, pending);
+      member.worker.postMessage({ id, task: pending.task });
+    }
+  }
+
+  private settle(member: Member, { id, result, error }: WorkerAnswer): void {
+    const pending = member.underWay.get(id);
+    member.underWay.delete(id);
+    if (member.underWay.size === 0) member.worker.unref();
+    if (error !== undefined) pending?.reject(error);
+    else pending?.resolve(result!);
+    this.dispatch();
+  }
+
+  private fail(error: Error): void {
+    if (this.closed) return;
+    this.broken ??= error;
+    this.rejectAll(this.broken);
+  }
+
+  private rejectAll(error: Error): void {
+    for (const { underWay } of this.members) {
+      for (const pending of underWay.values()) pending.reject(error);
+      underWay.clear();
+    }
+    for (const pending of this.waiting.splice(0)) pending.reject(error);
+  }
+}
+
+/** Asks a worker to end, and stops it if it does not. */
+function endOf(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => void worker.terminate(), closeMilliseconds);
+    worker.once("exit", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    worker.ref();
+    worker.postMessage(null);
+  });
+}
