@@ -2,7 +2,7 @@
 // iterations with schedules, clipping, AdamW and moving average.
 
 import { dirname } from "node:path";
-import { maskedPatchWeights } from "@dinov2/losses";
+import { maskBudget, stackMasks } from "@dinov2/data";
 import { RandomStream, tf } from "@dinov2/tensor";
 import {
   createTrainingState,
@@ -162,23 +162,26 @@ function rolled(data: Float32Array, shape: readonly number[], b: number): Float3
   return out;
 }
 
-/** The shared batches by themselves: masks, the indices and weights made of them, and their counts. */
+/** The shared batches by themselves: what collation makes of the masks, and the size of its buffers. */
 function checkBatches(golden: GoldenCase): Promise<Comparison[]> {
+  const options = golden.attribute<{ mask_ratio_tuple: [number, number]; mask_probability: number }>("collate");
   const batches = golden.names("in.").filter((name) => name.endsWith(".collated_masks")).length;
   const comparisons = Array.from({ length: batches }, (_, i) => {
-    const masks = golden.tensor(`in.batch${i}.collated_masks`);
-    const indices = [...masks.data].flatMap((flag, at) => (flag ? [at] : []));
-    const exact = { atol: 0, rtol: 0 };
-    const weights = maskedPatchWeights(masks.data, masks.shape[0]!);
+    const { data, shape } = golden.tensor(`in.batch${i}.collated_masks`);
+    const [crops, patches] = shape as [number, number];
+    const ofCrops = Array.from({ length: crops }, (_, c) => (data as Uint8Array).slice(c * patches, (c + 1) * patches));
+    const { maskIndices, maskWeights } = stackMasks(ofCrops, patches);
+    const budget = maskBudget(crops, patches, {
+      maskRatio: options.mask_ratio_tuple,
+      maskProbability: options.mask_probability,
+    });
+    const exactly = (name: string, got: ArrayLike<number>) =>
+      compareNumbers(`batch${i}.${name}`, got, golden.tensor(`in.batch${i}.${name}`).data, { atol: 0, rtol: 0 });
     return [
-      compareNumbers(
-        `batch${i}.mask_indices_list`,
-        indices,
-        golden.tensor(`in.batch${i}.mask_indices_list`).data,
-        exact,
-      ),
-      compareNumbers(`batch${i}.masks_weight`, weights, golden.tensor(`in.batch${i}.masks_weight`).data, exact),
-      compareValue(golden, `batch${i}.n_masked_patches`, indices.length),
+      exactly("mask_indices_list", maskIndices),
+      exactly("masks_weight", maskWeights),
+      compareValue(golden, `batch${i}.n_masked_patches`, maskIndices.length),
+      compareValue(golden, `batch${i}.upperbound`, budget.upperbound),
     ];
   });
   return Promise.resolve(comparisons.flat());
