@@ -14,6 +14,7 @@ export { backboneConfig, modules, namedParameters, type ModuleName, type Network
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
 export { expectedStart } from "./expected-start.ts";
+export { stepFlops, tokensPerImage } from "./step-cost.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";
 export { loadCheckpoint, saveCheckpoint, type CheckpointInfo, type DataIdentity } from "./checkpoint.ts";
 export { latestCheckpoint, readRunRecipe } from "./run-folder.ts";
