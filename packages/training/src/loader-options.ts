@@ -1,7 +1,36 @@
 // A recipe's settings in the words of `@dinov2/data`.
 
-import { maskingOptions, type MaskingOptions } from "@dinov2/data";
+import { type ImageDataset, type LoaderOptions, maskingOptions, type MaskingOptions } from "@dinov2/data";
 import type { Recipe } from "./recipe.ts";
+
+export function loaderOptions(
+  recipe: Recipe,
+  dataset: ImageDataset,
+  startStep: number,
+  onSkip: (name: string, reason: string) => void,
+): LoaderOptions {
+  const { crops, data } = recipe;
+  return {
+    dataset,
+    batchSize: data.batchSize,
+    seed: recipe.seed,
+    startStep,
+    multiCrop: {
+      globalSize: crops.globalSize,
+      localSize: crops.localSize,
+      localCount: crops.localCount,
+      globalScale: crops.globalScale,
+      localScale: crops.localScale,
+      blurSemantics: crops.blurSemantics,
+    },
+    masking: maskingOptionsOf(recipe),
+    ...(data.workers !== null && { workers: data.workers }),
+    pixelLimit: data.pixelLimit,
+    cacheBytes: data.cacheMebibytes * 2 ** 20,
+    maxSkippedShare: data.maxSkippedShare,
+    onSkip,
+  };
+}
 
 export function maskingOptionsOf({ masking, model }: Recipe): MaskingOptions {
   return maskingOptions({

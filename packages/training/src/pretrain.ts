@@ -67,7 +67,8 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
   const state = createTrainingState(recipe);
   try {
     const startStep = resume ? await resumeFrom(await latestCheckpoint(run), state, data) : 0;
-    const loader = createLoader(loaderOptions(recipe, dataset, startStep, onNote));
+    const onSkip = (name: string, reason: string) => onNote(`Left out ${name}: ${reason}`);
+    const loader = createLoader(loaderOptions(recipe, dataset, startStep, onSkip));
     try {
       const batches = await startWithFirst(loader);
       await mkdir(run, { recursive: true });

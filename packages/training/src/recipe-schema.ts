@@ -3,6 +3,7 @@
 // and nowhere else: they are the official ones, with epochs of 1250 iterations counted in steps.
 // Recipes are YAML files that change some of them; see `recipe.ts`.
 
+import { defaultPixelLimit } from "@dinov2/data";
 import { ffnLayers, type SizeName, sizes } from "@dinov2/vit";
 import { z } from "zod";
 
@@ -154,10 +155,12 @@ const data = z.strictObject({
   batchSize: count.default(2048),
   /** train.num_workers: threads that decode and augment; null for one per spare core. Does not change the batches. */
   workers: countOrZero.nullable().default(null),
-  /** Larger images are refused; in pixels. */
-  pixelLimit: count.default(178_956_970),
-  /** The run stops when more than this share of the images read so far could not be decoded. */
-  maxSkippedShare: share.default(0.05),
+  /** Larger images are left out; in pixels. */
+  pixelLimit: count.default(defaultPixelLimit),
+  /** The run stops when more than this share of the images read so far could not be used. */
+  maxSkippedShare: share.default(0.1),
+  /** Memory for decoded images, in MiB: a small set is decoded once. Does not change the batches. */
+  cacheMebibytes: countOrZero.default(256),
 });
 
 /** Official: the constants of `do_train` in `dinov2/train/train.py` (3 × 1250 steps, 3 kept). */
