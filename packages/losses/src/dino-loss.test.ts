@@ -29,15 +29,22 @@ describe.each(["cpu", "wasm"] as const)("DINO loss on %s", (backend) => {
     const [studentA, studentB] = asTensors(students) as [Tensor2D, Tensor2D];
     const [teacherA, teacherB] = asTensors(teachers) as [Tensor2D, Tensor2D];
     const stacked = dinoLoss([tf.concat([studentA, studentB])], [tf.concat([teacherB, teacherA])], 0.1);
-    const pairs = dinoDefinition([students[0]!], [teachers[1]!], 0.1) + dinoDefinition([students[1]!], [teachers[0]!], 0.1);
+    const pairs =
+      dinoDefinition([students[0]!], [teachers[1]!], 0.1) + dinoDefinition([students[1]!], [teachers[0]!], 0.1);
     expect(2 * stacked.dataSync()[0]!).toBeCloseTo(pairs, 4);
   });
 
   it("has the gradient of finite differences on the float64 definition", () => {
-    const gradients = tf.grads((...s: tf.Tensor[]) => dinoLoss(s as Tensor2D[], asTensors(teachers), 0.1))(asTensors(students));
+    const gradients = tf.grads((...s: tf.Tensor[]) => dinoLoss(s as Tensor2D[], asTensors(teachers), 0.1))(
+      asTensors(students),
+    );
     for (const [chunk, gradient] of gradients.entries()) {
       const lossOfChunk = (moved: (typeof students)[number]) =>
-        dinoDefinition(students.map((student, i) => (i === chunk ? moved : student)), teachers, 0.1);
+        dinoDefinition(
+          students.map((student, i) => (i === chunk ? moved : student)),
+          teachers,
+          0.1,
+        );
       const expected = finiteDifferences((moved) => lossOfChunk(moved as number[][]), students[chunk]!);
       expect(largestDifference(gradient.dataSync(), expected)).toBeLessThan(1e-5);
     }

@@ -65,7 +65,12 @@ describe.each(["cpu", "wasm"] as const)("iBOT loss on %s", (backend) => {
   it("has the gradient of finite differences on the float64 definition, zero at visible patches", () => {
     const expected = finiteDifferences((rows) => ibotDefinition(rows, teacher, 0.1), student);
     const masked = tf.grad((s) => ibotLoss(s as Tensor2D, atMasked(teacher), weights(), crops, 0.1))(atMasked(student));
-    expect(largestDifference(masked.dataSync(), maskedIndices.map((i) => expected[i]!))).toBeLessThan(1e-5);
+    expect(
+      largestDifference(
+        masked.dataSync(),
+        maskedIndices.map((i) => expected[i]!),
+      ),
+    ).toBeLessThan(1e-5);
 
     const flags = tf.tensor2d(masks, [crops, patches]);
     const whole = tf.grad((s) => ibotLossOverCrops(s as Tensor3D, overCrops(teacher), flags, 0.1))(overCrops(student));

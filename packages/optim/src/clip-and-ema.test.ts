@@ -26,7 +26,11 @@ describe.each(["cpu", "wasm"] as const)("gradient clipping on %s", (backend) => 
   });
 
   it("clips each sub-module by its own norm", () => {
-    const both = gradients({ "backbone.norm.weight": [0.3, 0.4], "dino_head.mlp.0.weight": [30], "dino_head.mlp.0.bias": [40] });
+    const both = gradients({
+      "backbone.norm.weight": [0.3, 0.4],
+      "dino_head.mlp.0.weight": [30],
+      "dino_head.mlp.0.bias": [40],
+    });
     const { gradients: clipped, norms } = clipGradientsPerSubModule(both, 5);
     expect([...norms.keys()]).toEqual(["backbone", "dino_head"]);
     expect(norms.get("dino_head")).toBeCloseTo(50, 4);

@@ -64,8 +64,12 @@ describe.each(["cpu", "wasm"] as const)("AdamW on %s", (backend) => {
 
   it("moves by the learning rate in the gradient's direction at the first step, without weight decay", () => {
     const parameters = variables({ weight: [1, 1, 1] });
-    createAdamW(parameters).apply(tensors({ weight: [5, -0.01, 300] }), { learningRate: () => 0.1, weightDecay: () => 0 });
-    for (const [i, expected] of [0.9, 1.1, 0.9].entries()) expect(parameters.get("weight")!.dataSync()[i]).toBeCloseTo(expected, 5);
+    createAdamW(parameters).apply(tensors({ weight: [5, -0.01, 300] }), {
+      learningRate: () => 0.1,
+      weightDecay: () => 0,
+    });
+    for (const [i, expected] of [0.9, 1.1, 0.9].entries())
+      expect(parameters.get("weight")!.dataSync()[i]).toBeCloseTo(expected, 5);
   });
 
   it("leaves a frozen last layer alone, while its moments move", async () => {
@@ -82,7 +86,9 @@ describe.each(["cpu", "wasm"] as const)("AdamW on %s", (backend) => {
     const optimizer = createAdamW(parameters);
     optimizer.apply(tensors({ weight: steps[0]!.weight }), ratesAt(3));
     expect([...parameters.get("last_layer")!.dataSync()]).toEqual(start.last_layer.map(Math.fround));
-    expect((await optimizer.exportState()).tensors["last_layer.exp_avg_sq"]!.data.every((value) => value === 0)).toBe(true);
+    expect((await optimizer.exportState()).tensors["last_layer.exp_avg_sq"]!.data.every((value) => value === 0)).toBe(
+      true,
+    );
   });
 
   it("goes on from an exported state exactly as if it had not stopped", async () => {
@@ -92,13 +98,16 @@ describe.each(["cpu", "wasm"] as const)("AdamW on %s", (backend) => {
     const first = variables(start);
     const before = createAdamW(first);
     run(before, 0, 2);
-    const resumed = variables(Object.fromEntries([...first].map(([name, variable]) => [name, [...variable.dataSync()]])));
+    const resumed = variables(
+      Object.fromEntries([...first].map(([name, variable]) => [name, [...variable.dataSync()]])),
+    );
     const after = createAdamW(resumed);
     after.importState(await before.exportState());
     run(after, 2, 4);
 
     expect(after.step).toBe(4);
-    for (const [name, variable] of straight) expect([...resumed.get(name)!.dataSync()]).toEqual([...variable.dataSync()]);
+    for (const [name, variable] of straight)
+      expect([...resumed.get(name)!.dataSync()]).toEqual([...variable.dataSync()]);
   });
 
   it("refuses the state of other parameters, names what differs, and changes nothing", async () => {

@@ -2,14 +2,26 @@ import { describe, expect, it } from "vitest";
 import { fuseGroups, parameterGroups, parameterRates } from "./parameter-groups.ts";
 
 const depth = 24;
-const block = (i: number) => [`blocks.${i}.norm1.weight`, `blocks.${i}.attn.qkv.weight`, `blocks.${i}.attn.qkv.bias`, `blocks.${i}.ls1.gamma`];
+const block = (i: number) => [
+  `blocks.${i}.norm1.weight`,
+  `blocks.${i}.attn.qkv.weight`,
+  `blocks.${i}.attn.qkv.bias`,
+  `blocks.${i}.ls1.gamma`,
+];
 const names = [
-  "cls_token", "pos_embed", "register_tokens", "mask_token", "patch_embed.proj.weight", "patch_embed.proj.bias",
+  "cls_token",
+  "pos_embed",
+  "register_tokens",
+  "mask_token",
+  "patch_embed.proj.weight",
+  "patch_embed.proj.bias",
   ...Array.from({ length: depth }, (_, i) => block(i)).flat(),
-  "norm.weight", "norm.bias",
+  "norm.weight",
+  "norm.bias",
 ];
 const options = { layerwiseDecay: 0.9, patchEmbedMultiplier: 0.2 };
-const rate = (all: ReadonlyMap<string, { learningRateMultiplier: number }>, name: string) => all.get(name)!.learningRateMultiplier;
+const rate = (all: ReadonlyMap<string, { learningRateMultiplier: number }>, name: string) =>
+  all.get(name)!.learningRateMultiplier;
 
 describe("parameter groups", () => {
   const groups = parameterGroups(names, options);
@@ -31,7 +43,10 @@ describe("parameter groups", () => {
   });
 
   it("read the block from chunked names by its second number", () => {
-    const chunked = parameterGroups(["cls_token", "blocks.0.0.norm1.weight", "blocks.1.3.norm1.weight", "norm.weight"], options);
+    const chunked = parameterGroups(
+      ["cls_token", "blocks.0.0.norm1.weight", "blocks.1.3.norm1.weight", "norm.weight"],
+      options,
+    );
     expect(rate(chunked, "blocks.1.3.norm1.weight")).toBeCloseTo(0.9, 12);
     expect(rate(chunked, "blocks.0.0.norm1.weight")).toBeCloseTo(0.9 ** 4, 12);
     expect(rate(chunked, "cls_token")).toBeCloseTo(0.9 ** 5, 12);
@@ -39,12 +54,25 @@ describe("parameter groups", () => {
 
   it("give heads the full rate, and mark their last layer, whose weight_g decays", () => {
     const student = parameterGroups(
-      ["backbone.cls_token", "backbone.blocks.0.norm1.weight", "dino_head.mlp.0.weight", "dino_head.last_layer.weight_g"],
+      [
+        "backbone.cls_token",
+        "backbone.blocks.0.norm1.weight",
+        "dino_head.mlp.0.weight",
+        "dino_head.last_layer.weight_g",
+      ],
       options,
     );
     expect(rate(student, "backbone.cls_token")).toBeCloseTo(0.81, 12);
-    expect(student.get("dino_head.mlp.0.weight")).toEqual({ learningRateMultiplier: 1, weightDecayMultiplier: 1, isLastLayer: false });
-    expect(student.get("dino_head.last_layer.weight_g")).toEqual({ learningRateMultiplier: 1, weightDecayMultiplier: 1, isLastLayer: true });
+    expect(student.get("dino_head.mlp.0.weight")).toEqual({
+      learningRateMultiplier: 1,
+      weightDecayMultiplier: 1,
+      isLastLayer: false,
+    });
+    expect(student.get("dino_head.last_layer.weight_g")).toEqual({
+      learningRateMultiplier: 1,
+      weightDecayMultiplier: 1,
+      isLastLayer: true,
+    });
   });
 
   it("fuse into one group for each set of multipliers, in order of appearance, and lose no name", () => {

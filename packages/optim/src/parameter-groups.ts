@@ -28,7 +28,7 @@ function blockIndex(name: string): number | undefined {
 
 const inputLayer = /(?:^|\.)(?:pos_embed|patch_embed|mask_token|cls_token|register_tokens)(?:\.|$)/;
 
-/** Layer 0 is what makes the tokens, block i is layer i + 1, all else (final norm, heads) comes after the last block. */
+/** Layer 0 makes the tokens, block i is layer i + 1, all else (final norm, heads) comes after the last block. */
 function layerOf(name: string, depth: number): number {
   if (inputLayer.test(name)) return 0;
   const block = blockIndex(name);

@@ -30,7 +30,13 @@ describe("a cosine schedule", () => {
   });
 
   it("that is all warm-up ends at the base value", () => {
-    const line = cosineSchedule({ baseValue: 7, finalValue: 9, totalIterations: 3, warmupIterations: 3, startWarmupValue: 4 });
+    const line = cosineSchedule({
+      baseValue: 7,
+      finalValue: 9,
+      totalIterations: 3,
+      warmupIterations: 3,
+      startWarmupValue: 4,
+    });
     expect([0, 1, 2, 3].map((i) => line.at(i))).toEqual([4, 5.5, 7, 9]);
   });
 
@@ -40,7 +46,9 @@ describe("a cosine schedule", () => {
   });
 
   it("refuses a warm-up longer than itself", () => {
-    expect(() => cosineSchedule({ baseValue: 1, finalValue: 0, totalIterations: 5, warmupIterations: 6 })).toThrow(InputError);
+    expect(() => cosineSchedule({ baseValue: 1, finalValue: 0, totalIterations: 5, warmupIterations: 6 })).toThrow(
+      InputError,
+    );
   });
 });
 
@@ -56,12 +64,17 @@ describe("the schedules of pretraining", () => {
   });
 
   it("free the last layer into the running warm-up, not into one of its own", () => {
-    expect([4, 5, 50].map((i) => schedules.lastLayerLearningRate.at(i))).toEqual([0, 0.5, schedules.learningRate.at(50)]);
+    expect([4, 5, 50].map((i) => schedules.lastLayerLearningRate.at(i))).toEqual([
+      0,
+      0.5,
+      schedules.learningRate.at(50),
+    ]);
   });
 
   it("warm the teacher temperature up in a line and then leave it", () => {
     const values = [0, 1, 2, 3, 4, 99].map((i) => schedules.teacherTemperature.at(i));
-    for (const [i, expected] of [0.04, 0.05, 0.06, 0.07, 0.07, 0.07].entries()) expect(values[i]).toBeCloseTo(expected, 12);
+    for (const [i, expected] of [0.04, 0.05, 0.06, 0.07, 0.07, 0.07].entries())
+      expect(values[i]).toBeCloseTo(expected, 12);
   });
 
   it("raise weight decay and teacher momentum along a cosine, half-way at half time", () => {
@@ -71,7 +84,7 @@ describe("the schedules of pretraining", () => {
 });
 
 describe("the learning rate", () => {
-  it("grows with the square root of the batch: 4e-3 at 2048 images is 5.657e-3 (arXiv 2304.07193, short recipe)", () => {
+  it("grows with the square root of the batch: 4e-3 at 2048 images is 5.657e-3, the short recipe", () => {
     expect(scaleLearningRate("sqrt_wrt_1024", 4e-3, 2048)).toBeCloseTo(4e-3 * Math.SQRT2, 12);
   });
 

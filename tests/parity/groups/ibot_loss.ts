@@ -15,7 +15,12 @@ import { compare, compareScalar, load } from "../tensors.ts";
 
 export async function check(golden: GoldenCase): Promise<Comparison[]> {
   const { comparisons, probabilities } = await checkTargets(golden);
-  return [...comparisons, ...checkMasks(golden), ...(await checkMasked(golden, probabilities)), ...(await checkWhole(golden))];
+  return [
+    ...comparisons,
+    ...checkMasks(golden),
+    ...(await checkMasked(golden, probabilities)),
+    ...(await checkWhole(golden)),
+  ];
 }
 
 /** The teacher temperature, which the manifest gives in an output's description only. */
@@ -92,13 +97,18 @@ async function checkWhole(golden: GoldenCase): Promise<Comparison[]> {
   const loss = (logits: tf.Tensor) => ibotLossOverCrops(logits as Tensor3D, teacher, masks, studentTemperature);
 
   const [crops, patches, prototypes] = student.shape;
-  const masked = (x: Tensor3D) => gatherRows(tf.reshape(x, [crops * patches, prototypes]), maskedIndices(golden)) as Tensor2D;
+  const masked = (x: Tensor3D) =>
+    gatherRows(tf.reshape(x, [crops * patches, prototypes]), maskedIndices(golden)) as Tensor2D;
   const weights = tf.tensor1d(maskedPatchWeights(golden.tensor("in.masks").data, crops));
   const whole = (await loss(student).data())[0]!;
   const rows = (await ibotLoss(masked(student), masked(teacher), weights, crops, studentTemperature).data())[0]!;
   return [
     await compareScalar(golden, "forward", loss(student)),
     await compare(golden, "grad.forward.student_full", tf.grad(loss)(student)),
-    compareFact("both forms agree", Math.abs(whole - rows) <= 1e-5 * Math.abs(whole), `${whole} over crops, ${rows} over rows`),
+    compareFact(
+      "both forms agree",
+      Math.abs(whole - rows) <= 1e-5 * Math.abs(whole),
+      `${whole} over crops, ${rows} over rows`,
+    ),
   ];
 }

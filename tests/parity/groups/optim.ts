@@ -1,6 +1,13 @@
 // Several AdamW steps with schedules, multipliers and a frozen last layer; the EMA after each; clipping.
 
-import { clipGradients, createAdamW, parameterGroups, parameterRates, updateTeacher, type ParameterGroup } from "@dinov2/optim";
+import {
+  clipGradients,
+  createAdamW,
+  parameterGroups,
+  parameterRates,
+  updateTeacher,
+  type ParameterGroup,
+} from "@dinov2/optim";
 import { tf, type Variable } from "@dinov2/tensor";
 import { compareTensor, compareValue, type Comparison, type GoldenCase } from "../harness.ts";
 import { compare, load } from "../tensors.ts";
@@ -61,7 +68,10 @@ async function checkClipping(golden: GoldenCase): Promise<Comparison[]> {
     const norm = `clip.${kind}.total_norm`;
     const maxNorm = Number(/max_norm=([\d.]*\d)/.exec(golden.description(norm))![1]);
     const inputs = [...golden.tensorsUnder(`in.clip.${kind}.`).keys()];
-    const clipped = clipGradients(new Map(inputs.map((name) => [name, load(golden, `in.clip.${kind}.${name}`)])), maxNorm);
+    const clipped = clipGradients(
+      new Map(inputs.map((name) => [name, load(golden, `in.clip.${kind}.${name}`)])),
+      maxNorm,
+    );
     comparisons.push(compareValue(golden, norm, clipped.norm));
     for (const [name, gradient] of clipped.gradients) {
       comparisons.push(await compare(golden, `out.clip.${kind}.${name}`, gradient));

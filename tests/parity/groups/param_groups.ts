@@ -11,7 +11,10 @@ export async function check(golden: GoldenCase): Promise<Comparison[]> {
     const expected = value as { groups: Row[]; fused: FusedRow[] };
     const { layerwise_decay, patch_embed_lr_mult } = attributes as Record<string, number>;
     const names = expected.groups.map(([parameter]) => parameter);
-    const groups = parameterGroups(names, { layerwiseDecay: layerwise_decay!, patchEmbedMultiplier: patch_embed_lr_mult! });
+    const groups = parameterGroups(names, {
+      layerwiseDecay: layerwise_decay!,
+      patchEmbedMultiplier: patch_embed_lr_mult!,
+    });
     const fused = fuseGroups(groups);
     const within = tolerance as { atol: number; rtol: number };
     return [
@@ -24,7 +27,12 @@ export async function check(golden: GoldenCase): Promise<Comparison[]> {
       ),
       compareNumbers(
         `${name} fused`,
-        fused.flatMap((g) => [g.learningRateMultiplier, g.weightDecayMultiplier, Number(g.isLastLayer), g.names.length]),
+        fused.flatMap((g) => [
+          g.learningRateMultiplier,
+          g.weightDecayMultiplier,
+          Number(g.isLastLayer),
+          g.names.length,
+        ]),
         expected.fused.flatMap(([rate, decay, last, count]) => [rate, decay, Number(last), count]),
         within,
       ),

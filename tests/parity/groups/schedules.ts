@@ -1,6 +1,12 @@
 // Cosine schedules by themselves, the five of pretraining, and the scaling of the learning rate.
 
-import { cosineSchedule, pretrainSchedules, scaleLearningRate, type PretrainSchedules, type Schedule } from "@dinov2/optim";
+import {
+  cosineSchedule,
+  pretrainSchedules,
+  scaleLearningRate,
+  type PretrainSchedules,
+  type Schedule,
+} from "@dinov2/optim";
 import { compareFact, compareNumbers, compareValue, type Comparison, type GoldenCase } from "../harness.ts";
 
 export async function check(golden: GoldenCase): Promise<Comparison[]> {
@@ -14,7 +20,11 @@ export async function check(golden: GoldenCase): Promise<Comparison[]> {
 }
 
 const checkSchedule = (golden: GoldenCase, name: string, schedule: Schedule) =>
-  compareValue(golden, name, golden.value<number[]>(name).map((_, iteration) => schedule.at(iteration)));
+  compareValue(
+    golden,
+    name,
+    golden.value<number[]>(name).map((_, iteration) => schedule.at(iteration)),
+  );
 
 type Attributes = Readonly<Record<string, unknown>>;
 
@@ -64,6 +74,11 @@ function checkScaling(golden: GoldenCase, name: string): Comparison[] {
   return Object.entries(golden.value<Record<string, number>>(name)).map(([key, expected]) => {
     const settings = Object.fromEntries(key.split(",").map((pair) => pair.split("="))) as Record<string, string>;
     const got = scaleLearningRate(rule, Number(settings.base), Number(settings.bs) * Number(settings.world));
-    return compareNumbers(`${name} ${key}`, [got], [expected], golden.tolerance(name) as { atol: number; rtol: number });
+    return compareNumbers(
+      `${name} ${key}`,
+      [got],
+      [expected],
+      golden.tolerance(name) as { atol: number; rtol: number },
+    );
   });
 }

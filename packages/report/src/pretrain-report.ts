@@ -1,0 +1,37 @@
+// The page about a pretraining run: what came of it, how the training went. Plain data in, HTML out;
+// what is shown of the metrics log is in `training-figures.ts`.
+import { html, type Html } from "./html.ts";
+import { neighbourSection, type NeighbourComparison } from "./neighbours.ts";
+import { page } from "./page.ts";
+import { resultsTable, type ResultsTable } from "./results-table.ts";
+import type { MetricRow } from "./series.ts";
+import { trainingFigures } from "./training-figures.ts";
+
+export interface PretrainReport {
+  readonly title: string;
+  /** Names and values worth knowing first: images, parameters, time, machine. */
+  readonly facts?: Readonly<Record<string, string | number>>;
+  /** The accuracies, one row per contender. */
+  readonly table?: ResultsTable;
+  readonly neighbours?: readonly NeighbourComparison[];
+  /** The lines of `metrics.jsonl`. Measures named `knn…` make a curve of accuracy. */
+  readonly metrics: readonly MetricRow[];
+}
+
+/**
+ * One self-contained HTML page. Parts without data are left out.
+ * @throws RangeError for an image that is no data URI
+ */
+export function renderPretrainReport({ title, facts, table, neighbours, metrics }: PretrainReport): string {
+  return page(title, [
+    facts ? factList(facts) : null,
+    table ? html`<section><h2>Accuracy</h2>${resultsTable(table)}</section>` : null,
+    neighbours?.length ? neighbourSection(neighbours) : null,
+    ...trainingFigures(metrics),
+  ]);
+}
+
+function factList(facts: Readonly<Record<string, string | number>>): Html {
+  const fact = ([name, value]: [string, string | number]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  return html`<dl class="facts">${Object.entries(facts).map(fact)}</dl>`;
+}
