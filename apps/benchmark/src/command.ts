@@ -73,6 +73,7 @@ function addBenchmarkOptions(command: Command): Command {
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false)
     .option("--size <pixels>", "side of the images the model sees (default: the model's, at most 224)", parsePositiveInteger)
     .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
-    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32);
+    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
+    .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
   return addCommonOptions(command);
 }

@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { formatTable } from "@dinov2/cli";
+import { formatTable, type SkippedImage } from "@dinov2/cli";
 import { writeFileAtomic } from "@dinov2/foundation";
 
 export interface BenchmarkResults {
@@ -19,7 +19,7 @@ export interface BenchmarkResults {
     /** SHA-256 over side, name and class of every image. */
     readonly fingerprint: string;
     /** Files that could not be decoded, left out of both sides. */
-    readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+    readonly skipped: readonly SkippedImage[];
   };
   readonly protocol: Readonly<Record<string, unknown>>;
   readonly seed: number;

@@ -1,15 +1,15 @@
 // One benchmark from options to results: open everything, measure, write, print.
 
-import { backendOptions, formatDuration, printResult, Progress, requireWritable, type CommonOptions } from "@dinov2/cli";
-import { decoderVersions } from "@dinov2/data";
 import {
-  evaluationSizes,
-  pixelBackbone,
-  vitBackbone,
-  type EvaluationWatcher,
-  type Evaluator,
-  type FrozenBackbone,
-} from "@dinov2/evaluation";
+  backendOptions,
+  formatDuration,
+  ImageWatcher,
+  printResult,
+  requireWritable,
+  type CommonOptions,
+} from "@dinov2/cli";
+import { decoderVersions } from "@dinov2/data";
+import { evaluationSizes, pixelBackbone, vitBackbone, type Evaluator, type FrozenBackbone } from "@dinov2/evaluation";
 import { RandomStream } from "@dinov2/foundation";
 import { useBackend } from "@dinov2/tensor";
 import { loadModel, VisionTransformer } from "@dinov2/vit";
@@ -26,6 +26,7 @@ export interface BenchmarkOptions extends CommonOptions {
   readonly size?: number;
   readonly resize?: number;
   readonly batchSize: number;
+  readonly pixelLimit?: number;
 }
 
 /** @param protocol the evaluator's own settings, for the results */
@@ -34,18 +35,22 @@ export async function runBenchmark(
   options: BenchmarkOptions,
   protocol: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { batchSize, seed, out } = options;
+  const { batchSize, seed, out, pixelLimit } = options;
   const started = performance.now();
   await requireWritable("--out", out, "folder");
   const task = await openTask(options);
   const backend = await useBackend(backendOptions(options));
   const backbone = await openBackbone(options);
 
-  const skipped: { name: string; reason: string }[] = [];
+  const watcher = new ImageWatcher();
   const metrics: Record<string, number> = {};
-  const watcher = watchOnStderr(skipped);
-  for await (const { metric, value } of evaluator.run(backbone, { task, batchSize, seed, ...watcher })) {
-    metrics[metric] = value;
+  try {
+    const { progress, skipped } = watcher;
+    const context = { task, batchSize, seed, progress, skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+    for await (const { metric, value } of evaluator.run(backbone, context)) metrics[metric] = value;
+    watcher.finish();
+  } finally {
+    watcher.clear();
   }
 
   const results: BenchmarkResults = {
@@ -59,7 +64,7 @@ export async function runBenchmark(
       trainImages: task.train.length,
       testImages: task.test.length,
       fingerprint: fingerprint(task),
-      skipped,
+      skipped: watcher.skippedImages,
     },
     protocol: { ...protocol, ...backbone.imageSizes, batchSize },
     seed,
@@ -80,24 +85,6 @@ async function openBackbone({ model: source, untrained, size, resize, seed }: Be
   const fresh = VisionTransformer.create(loaded.config, RandomStream.fromSeed(seed).split("untrained"));
   loaded.dispose();
   return vitBackbone(`${source}, untrained`, fresh, sizes);
-}
-
-/** A progress bar for each stage, and a line for each file left out. */
-function watchOnStderr(skipped: { name: string; reason: string }[]): EvaluationWatcher {
-  let bar: { readonly stage: string; readonly progress: Progress } | undefined;
-  return {
-    progress(stage, done, total) {
-      if (bar?.stage !== stage) bar = { stage, progress: new Progress({ label: stage, total, unit: "images" }) };
-      bar.progress.update(done);
-      if (done === total) bar.progress.finish();
-    },
-    skipped(name, reason) {
-      skipped.push({ name, reason });
-      const line = `left out ${name}: ${reason}`;
-      if (bar) bar.progress.note(line);
-      else process.stderr.write(`${line}\n`);
-    },
-  };
 }
 
 function summary({ benchmark, model, data, protocol, metrics, seconds }: BenchmarkResults, written: string): string {

@@ -9,6 +9,7 @@ export {
 } from "./parsers.ts";
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";
+export { ImageWatcher, type SkippedImage } from "./image-watcher.ts";
 export { formatBytes, formatDuration, formatFacts, formatTable, type Alignment } from "./format.ts";
 export { printResult } from "./print-result.ts";
 export { requireWritable } from "./output-path.ts";

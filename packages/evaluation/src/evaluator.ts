@@ -26,10 +26,16 @@ export interface EvaluationWatcher {
   skipped?(name: string, reason: string): void;
 }
 
-export interface EvaluationContext extends EvaluationWatcher {
-  readonly task: ClassificationTask;
+/** How images are read. */
+export interface ReadingOptions extends EvaluationWatcher {
   /** Images in one forward. */
-  readonly batchSize: number;
+  readonly batchSize?: number;
+  /** Pictures with more pixels are left out; the default is that of `@dinov2/data`. */
+  readonly pixelLimit?: number;
+}
+
+export interface EvaluationContext extends ReadingOptions {
+  readonly task: ClassificationTask;
   readonly seed: number;
 }
 

@@ -5,11 +5,10 @@ import { loadEvalImages, type ImageDataset } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import type { FrozenBackbone } from "./backbone.ts";
-import type { EvaluationWatcher } from "./evaluator.ts";
+import type { ReadingOptions } from "./evaluator.ts";
 import { createFeatureMatrix, type FeatureMatrix, type LabelledFeatures, rowRange } from "./feature-matrix.ts";
 
-export interface ExtractOptions extends EvaluationWatcher {
-  readonly batchSize?: number;
+export interface ExtractOptions extends ReadingOptions {
   /** What `progress` calls this work. */
   readonly stage?: string;
 }
@@ -28,12 +27,13 @@ export interface ExtractedFeatures {
 export async function extractFeatures(
   backbone: FrozenBackbone,
   dataset: ImageDataset,
-  { batchSize = 32, stage = "extracting", progress, skipped }: ExtractOptions = {},
+  { batchSize = 32, pixelLimit, stage = "extracting", progress, skipped }: ExtractOptions = {},
 ): Promise<ExtractedFeatures> {
   const all = createFeatureMatrix(dataset.length, backbone.width);
   const rows = new Int32Array(dataset.length);
   let count = 0;
-  for await (const batch of loadEvalImages(dataset, { ...backbone.imageSizes, batchSize, onSkip: skipped })) {
+  const reading = { batchSize, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+  for await (const batch of loadEvalImages(dataset, { ...backbone.imageSizes, ...reading })) {
     all.values.set(await batchFeatures(backbone, batch.images, batch.shape), count * all.width);
     rows.set(batch.indices, count);
     count += batch.indices.length;

@@ -4,6 +4,7 @@ export type {
   EvaluationWatcher,
   Evaluator,
   Measurement,
+  ReadingOptions,
 } from "./evaluator.ts";
 export { evaluationSizes, pixelBackbone, vitBackbone, type FrozenBackbone, type ImageSizes } from "./backbone.ts";
 export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";

@@ -7,7 +7,7 @@ import { type Neighbours, RunningTopK } from "./top-k.ts";
 export interface SearchOptions {
   /** Rows of the bank in one product. */
   readonly bankBlock?: number;
-  /** Queries in one product: a block of similarities is queryBlock × bankBlock floats (16 MiB as it comes). */
+  /** Queries in one product: a block of similarities is queryBlock × bankBlock floats (8 MiB as it comes). */
   readonly queryBlock?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -24,7 +24,7 @@ export async function nearestNeighbours(
   bank: FeatureMatrix,
   queries: FeatureMatrix,
   k: number,
-  { bankBlock = 8192, queryBlock = 512, onProgress }: SearchOptions = {},
+  { bankBlock = 4096, queryBlock = 512, onProgress }: SearchOptions = {},
 ): Promise<Neighbours> {
   if (!(k >= 1 && k <= bank.count)) throw new RangeError(`k is ${k}, but the bank has ${bank.count} rows.`);
   if (bank.width !== queries.width) {

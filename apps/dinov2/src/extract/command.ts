@@ -25,7 +25,8 @@ export function extractCommand(): Command {
     .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"))
     .option("--size <pixels>", "side of the images the model sees (default: the model's, at most 224)", parsePositiveInteger)
     .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
-    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32);
+    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
+    .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
   addCommonOptions(command);
   addExamples(
     command,

@@ -3,8 +3,8 @@ import {
   backendOptions,
   formatDuration,
   formatTable,
+  ImageWatcher,
   printResult,
-  Progress,
   requireWritable,
   type CommonOptions,
 } from "@dinov2/cli";
@@ -24,11 +24,7 @@ export interface ExtractOptions extends CommonOptions {
   readonly size?: number;
   readonly resize?: number;
   readonly batchSize: number;
-}
-
-interface Skipped {
-  readonly name: string;
-  readonly reason: string;
+  readonly pixelLimit?: number;
 }
 
 /** Opens everything, so that mistakes show before anything is written, then streams batches into the file. */
@@ -39,7 +35,9 @@ export async function extract(options: ExtractOptions): Promise<void> {
   const model = await loadModel(options.model);
   const source = await openSource(options, model);
   try {
-    const { images, skipped } = await writeFeatures(options, model, source);
+    const watcher = new ImageWatcher();
+    const images = await writeFeatures(options, model, source, watcher);
+    const skipped = watcher.skippedImages;
     const shapes = tensorsOf(model, options.tokens, patchCount(source, model)).map(
       ({ name, rowShape }) => [name, [images, ...rowShape]] as const,
     );
@@ -77,37 +75,36 @@ async function openSource({ images, size, resize }: ExtractOptions, { config }: 
 const patchCount = ({ height, width }: PixelSource, { config }: VisionTransformer) =>
   (height / config.patchSize) * (width / config.patchSize);
 
-/** Runs every batch through the model and into the file; on an error no file stays behind. */
+/**
+ * Runs every batch through the model and into the file; on an error no file stays behind.
+ * @returns the number of rows written
+ */
 async function writeFeatures(
-  { model: modelSource, images, out, tokens, batchSize }: ExtractOptions,
+  { model: modelSource, images, out, tokens, batchSize, pixelLimit }: ExtractOptions,
   model: VisionTransformer,
   source: PixelSource,
-): Promise<{ images: number; skipped: Skipped[] }> {
-  const skipped: Skipped[] = [];
-  const progress = new Progress({ label: "extracting", total: source.count, unit: "images" });
-  const onSkip = (name: string, reason: string) => {
-    skipped.push({ name, reason });
-    progress.note(`left out ${name}: ${reason}`);
-  };
+  watcher: ImageWatcher,
+): Promise<number> {
   const metadata = { model: modelSource, source: images, ...source.metadata };
   const tensors = tensorsOf(model, tokens, patchCount(source, model));
+  const reading = { batchSize, skipped: watcher.skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
   let file: FeatureFile | undefined; // begun when there is something to write
   let written = 0;
   try {
-    for await (const batch of source.batches(batchSize, { skipped: onSkip })) {
+    for await (const batch of source.batches(reading)) {
       const shape = [batch.count, 3, source.height, source.width] as const;
       const features = await featuresOf(model, tokens, batch.images, shape);
       file ??= await FeatureFile.create(out, source.count, tensors, metadata);
       await file.append(batch.count, features);
       written += batch.count;
-      progress.update(batch.seen);
+      watcher.progress("extracting", batch.seen, source.count);
     }
     if (!file) throw new InputError(`None of the ${source.count} images of ${images} could be decoded.`);
     await file.finish(source.sideTensors());
-    progress.finish();
-    return { images: written, skipped };
+    watcher.finish();
+    return written;
   } finally {
-    progress.clear();
+    watcher.clear();
     await file?.discard();
   }
 }

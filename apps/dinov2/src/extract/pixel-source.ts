@@ -1,7 +1,7 @@
 // Where the pixels come from: image files, prepared as for evaluation, or a tensor that someone else prepared.
 
 import { loadEvalImages, openDataset } from "@dinov2/data";
-import type { EvaluationWatcher, ImageSizes } from "@dinov2/evaluation";
+import type { ImageSizes, ReadingOptions } from "@dinov2/evaluation";
 import { InputError } from "@dinov2/foundation";
 import { openSafetensors } from "@dinov2/tensor";
 import type { SideTensor } from "./feature-file.ts";
@@ -14,13 +14,15 @@ export interface PixelBatch {
   readonly seen: number;
 }
 
+export type BatchOptions = Pick<ReadingOptions, "pixelLimit" | "skipped"> & { readonly batchSize: number };
+
 export interface PixelSource {
   readonly count: number;
   readonly height: number;
   readonly width: number;
   /** Text for the file's metadata. */
   readonly metadata: Readonly<Record<string, string>>;
-  batches(batchSize: number, watcher: EvaluationWatcher): AsyncIterable<PixelBatch>;
+  batches(options: BatchOptions): AsyncIterable<PixelBatch>;
   /** What to write beside the features, once all batches were read. */
   sideTensors(): Readonly<Record<string, SideTensor>>;
   close(): Promise<void>;
@@ -37,8 +39,9 @@ export async function imageSource(source: string, sizes: ImageSizes): Promise<Pi
     height: sizes.cropSize,
     width: sizes.cropSize,
     metadata: hasLabels ? { class_names: JSON.stringify(classNames) } : {},
-    async *batches(batchSize, { skipped }) {
-      for await (const batch of loadEvalImages(dataset, { ...sizes, batchSize, onSkip: skipped })) {
+    async *batches({ batchSize, pixelLimit, skipped }) {
+      const reading = { batchSize, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+      for await (const batch of loadEvalImages(dataset, { ...sizes, ...reading })) {
         kept.push(...batch.indices);
         yield { images: batch.images, count: batch.indices.length, seen: batch.seen };
       }
@@ -65,7 +68,7 @@ export async function tensorSource(path: string, patchSize: number): Promise<Pix
       height,
       width,
       metadata: {},
-      async *batches(batchSize) {
+      async *batches({ batchSize }) {
         for (let start = 0; start < count; start += batchSize) {
           const end = Math.min(start + batchSize, count);
           yield { images: (await file.readRows("images", start, end)) as Float32Array, count: end - start, seen: end };
