@@ -17,7 +17,13 @@ export const latestPath = (run: string) => join(checkpointsPath(run), "latest");
 export const checkpointName = (step: number) => `step-${String(step).padStart(7, "0")}`;
 
 /** Keys that may change when a run is resumed: they do not change what is learned. */
-const freeOnResume = ["data.workers", "data.cacheMebibytes", "checkpoint.everySteps", "checkpoint.keep", "log.everySteps"];
+const freeOnResume = [
+  "data.workers",
+  "data.cacheMebibytes",
+  "checkpoint.everySteps",
+  "checkpoint.keep",
+  "log.everySteps",
+];
 
 const missing = (error: NodeJS.ErrnoException) => {
   if (error.code === "ENOENT") return undefined;

@@ -34,6 +34,7 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
   const schedules = createSchedules(recipe);
   const stochasticDepth = RandomStream.fromSeed(recipe.seed).split("stochastic-depth");
   const { steps } = recipe.schedule;
+  if (startStep >= steps) return { step: startStep, last: undefined };
   let step = startStep;
   let savedStep = startStep;
   let last: MetricsRecord | undefined;

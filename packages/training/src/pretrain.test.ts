@@ -1,0 +1,148 @@
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InputError, tf, useBackend } from "@dinov2/tensor";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type MetricsRecord, readMetrics } from "./metrics-log.ts";
+import { pretrain, type PretrainOptions } from "./pretrain.ts";
+import type { Recipe } from "./recipe.ts";
+import { tinyRecipe, writeImages } from "./testing.ts";
+
+let images: string;
+let out: string;
+
+beforeAll(async () => {
+  await useBackend({ name: "cpu" });
+  images = await mkdtemp(join(tmpdir(), "images-"));
+  await writeImages(images, 10);
+});
+
+beforeEach(async () => {
+  out = join(await mkdtemp(join(tmpdir(), "run-")), "run");
+});
+
+const run = (recipe: Recipe, more: Partial<PretrainOptions> = {}) => pretrain({ recipe, data: images, out, ...more });
+
+const nothingWritten = async () => expect(await readdir(out).catch(() => [])).toEqual([]);
+
+/** What a step computed, without what depends on the clock. */
+const results = (records: readonly MetricsRecord[]) =>
+  records.map(({ step_seconds, images_per_second, data_wait_share, process_bytes, ...result }) => result);
+
+const weights = (folder: string, step: string, file: string) =>
+  readFile(join(folder, "checkpoints", step, `${file}.safetensors`));
+
+describe("pretrain", () => {
+  it("leaves the complete recipe, a line of metrics a step, and checkpoints", async () => {
+    const before = tf.memory().numTensors;
+    const summary = await run(tinyRecipe());
+    expect(summary).toMatchObject({ step: 10, steps: 10, finished: true, images: 10, skippedImages: 0 });
+    expect(JSON.parse(await readFile(join(out, "config.json"), "utf8"))).toEqual(tinyRecipe());
+    const metrics = await readMetrics(join(out, "metrics.jsonl"));
+    expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(metrics[0]).toMatchObject({ learning_rate: 0, teacher_temperature: 0.04, skipped_images: 0 });
+    const names = ["latest", "step-0000004", "step-0000008", "step-0000010"];
+    expect((await readdir(join(out, "checkpoints"))).sort()).toEqual(names);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each(["centering", "sinkhorn-knopp"] as const)(
+    "resumed equals uninterrupted, bit for bit (%s)",
+    async (targets) => {
+      const recipe = tinyRecipe({
+        teacher: { targets },
+        model: { dropPathRate: 0.2, depth: 2 },
+        schedule: { steps: 9 },
+      });
+      const whole = `${out}-whole`;
+      await run(recipe, { out: whole });
+
+      const stop = new AbortController();
+      const first = await run(recipe, { signal: stop.signal, onStep: ({ step }) => step === 3 && stop.abort() });
+      expect(first).toMatchObject({ step: 3, finished: false });
+      const second = await run(recipe, { resume: true });
+      expect(second).toMatchObject({ step: 9, finished: true });
+
+      const [expected, got] = [
+        await readMetrics(join(whole, "metrics.jsonl")),
+        await readMetrics(join(out, "metrics.jsonl")),
+      ];
+      expect(results(got)).toEqual(results(expected));
+      for (const file of ["student", "teacher", "optimizer"]) {
+        expect(await weights(out, "step-0000009", file)).toEqual(await weights(whole, "step-0000009", file));
+      }
+    },
+  );
+
+  it("goes on from the checkpoint when the log is ahead of it, as after a crash", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 6 } });
+    await run(recipe);
+    const expected = await readMetrics(join(out, "metrics.jsonl"));
+    await writeFile(join(out, "checkpoints", "latest"), "step-0000004\n");
+    await run(recipe, { resume: true });
+    expect(results(await readMetrics(join(out, "metrics.jsonl")))).toEqual(results(expected));
+  });
+
+  it("does nothing more when the run was finished", async () => {
+    await run(tinyRecipe({ schedule: { steps: 3 } }));
+    const summary = await run(tinyRecipe({ schedule: { steps: 3 } }), { resume: true });
+    expect(summary).toMatchObject({ step: 3, finished: true, last: undefined });
+  });
+
+  it("leaves out an image that cannot be decoded, names it, and counts it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    await writeImages(folder, 24);
+    await writeFile(join(folder, "broken.png"), "not a picture");
+    const notes: string[] = [];
+    const summary = await run(tinyRecipe(), { data: folder, onNote: (text) => notes.push(text) });
+    expect(summary.skippedImages).toBe(1);
+    expect(notes.filter((note) => note.startsWith("Left out broken.png"))).toHaveLength(1);
+  });
+
+  it("stops at a loss that is no number, and names the batch's files", async () => {
+    const recipe = tinyRecipe({ optimizer: { learningRate: 1e30 }, schedule: { warmupSteps: 0 } });
+    await expect(run(recipe)).rejects.toThrow(/Step \d+: .*total_loss is (NaN|-?Infinity).*image-\d+\.png/);
+    expect(await readdir(join(out, "checkpoints")).catch(() => [])).toEqual([]);
+  });
+});
+
+describe("pretrain refuses, and writes nothing, when", () => {
+  const refused = async (recipe: Recipe, more: Partial<PretrainOptions>, words: RegExp) => {
+    const error: unknown = await run(recipe, more).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).toMatch(words);
+  };
+
+  it("the images are missing, none, or fewer than a batch", async () => {
+    await refused(tinyRecipe(), { data: "/nowhere" }, /\/nowhere/);
+    await refused(tinyRecipe(), { data: await mkdtemp(join(tmpdir(), "empty-")) }, /is empty/);
+    await refused(tinyRecipe({ data: { batchSize: 11 } }), {}, /has 10 images, expected at least data\.batchSize 11/);
+    await nothingWritten();
+  });
+
+  it("no image can be decoded", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    for (let i = 0; i < 6; i++) await writeFile(join(folder, `${i}.png`), "not a picture");
+    await refused(tinyRecipe(), { data: folder }, /cannot be used/);
+    await nothingWritten();
+  });
+
+  it("the run folder is in use, or has nothing to resume", async () => {
+    await refused(tinyRecipe(), { out: images }, /is not empty.*--resume/);
+    await refused(tinyRecipe(), { resume: true }, /Nothing to resume/);
+    await nothingWritten();
+  });
+
+  it("a run is resumed with another recipe or other images", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 2 } });
+    await run(recipe);
+    const before = await readFile(join(out, "config.json"), "utf8");
+    const other = tinyRecipe({ schedule: { steps: 4 }, masking: { probability: 0.4 } });
+    await refused(other, { resume: true }, /masking\.probability: 0\.5 → 0\.4/);
+    await refused(other, { resume: true }, /schedule\.steps: 2 → 4/);
+    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    await writeImages(folder, 12);
+    await refused(recipe, { resume: true, data: folder }, /the run saw 10 images.*has 12/);
+    expect(await readFile(join(out, "config.json"), "utf8")).toBe(before);
+  });
+});
