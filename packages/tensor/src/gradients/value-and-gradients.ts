@@ -71,7 +71,7 @@ function nodeGradients(node: TapeNode, names: readonly string[], dys: (tf.Tensor
 }
 
 /** Walks the tape backwards from dTarget = 1, or `seed`; owns and gives back the gradients of `sources`. */
-function backpropagate(tape: TapeNode[], sources: readonly tf.Tensor[], target: tf.Tensor, seed?: tf.Tensor) {
+function walkBack(tape: TapeNode[], sources: readonly tf.Tensor[], target: tf.Tensor, seed?: tf.Tensor) {
   const inputsOf = relevantInputs(tape, sources, target);
   const wanted = new Set(sources.map((tensor) => tensor.id));
   const gradients = new Map<number, tf.Tensor>();
@@ -104,6 +104,21 @@ function backpropagate(tape: TapeNode[], sources: readonly tf.Tensor[], target: 
   return results;
 }
 
+/** The gradients of `target` with respect to `sources`; on an error nothing of the forward pass stays. */
+function backpropagate(
+  { result, tape }: { result: tf.TensorContainer; tape: TapeNode[] },
+  sources: readonly tf.Tensor[],
+  target: tf.Tensor,
+  seed?: tf.Tensor,
+): (tf.Tensor | undefined)[] {
+  try {
+    return walkBack(tape, sources, target, seed);
+  } catch (error) {
+    tf.dispose(result);
+    throw error;
+  }
+}
+
 /** A loss, and whatever else of the forward pass should come back with it. */
 export interface LossWithExtras<Extras extends tf.NamedTensorMap> {
   value: tf.Scalar;
@@ -122,11 +137,12 @@ export function valueAndGradients<Extras extends tf.NamedTensorMap = Record<neve
   compute: () => tf.Scalar | LossWithExtras<Extras>,
   variables: ReadonlyMap<string, tf.Variable>,
 ): { value: tf.Scalar; gradients: Map<string, tf.Tensor>; extras: Extras } {
-  const { result, tape } = record(() => compute() as never as tf.TensorContainer);
+  const recorded = record(() => compute() as never as tf.TensorContainer);
+  const { result } = recorded;
   const { value, extras } = result instanceof tf.Tensor
     ? { value: result as tf.Scalar, extras: {} as Extras }
     : (result as unknown as LossWithExtras<Extras>);
-  const found = backpropagate(tape, [...variables.values()], value);
+  const found = backpropagate(recorded, [...variables.values()], value);
   const gradients = new Map<string, tf.Tensor>();
   [...variables.keys()].forEach((name, i) => {
     if (found[i]) gradients.set(name, found[i]);
@@ -139,9 +155,9 @@ export function valueAndGradients<Extras extends tf.NamedTensorMap = Record<neve
  * there is no dependence. Also under an open tape, which records nothing of it.
  */
 export function vectorJacobianProduct(compute: () => tf.Tensor, inputs: readonly tf.Tensor[], dy: tf.Tensor): tf.Tensor[] {
-  const { result, tape } = record(compute);
-  const found = backpropagate(tape, inputs, result, dy);
-  result.dispose();
+  const recorded = record(compute);
+  const found = backpropagate(recorded, inputs, recorded.result, dy);
+  recorded.result.dispose();
   return found.map((gradient, i) => gradient ?? tf.zeros(inputs[i]!.shape));
 }
 

@@ -18,7 +18,7 @@ function joinHeads(parts: readonly tf.Tensor[], { count, length }: Segment): tf.
   return tf.reshape(tf.transpose(joined, [0, 2, 1, 3]), [count * length, -1]);
 }
 
-/** Calls `run` for every segment that has rows, with its first row; its intermediates go when it returns. */
+/** Calls `run` for every segment, with its first row; its intermediates go when it returns. */
 function forSegments<T extends tf.Tensor | tf.Tensor[]>(
   segments: readonly Segment[],
   run: (segment: Segment, start: number) => T,
@@ -26,9 +26,8 @@ function forSegments<T extends tf.Tensor | tf.Tensor[]>(
   let start = 0;
   const results: T[] = [];
   for (const segment of segments) {
-    const rows = segment.count * segment.length;
-    if (rows > 0) results.push(tf.tidy(() => run(segment, start)));
-    start += rows;
+    results.push(tf.tidy(() => run(segment, start)));
+    start += segment.count * segment.length;
   }
   return results;
 }
@@ -92,7 +91,7 @@ export function blockDiagonalAttention(qkv: tf.Tensor2D, segments: readonly Segm
   assertShape(columns % (3 * heads) === 0, () =>
     `blockDiagonalAttention: ${columns} columns of qkv do not divide into 3 × ${heads} heads.`);
   if (tokens === 0) return tf.slice(qkv, [0, 0], [0, columns / 3]);
-  const attributes = { segments, heads };
+  const attributes = { segments: segments.filter(({ count, length }) => count * length > 0), heads };
   return differentiable(
     "blockDiagonalAttention",
     [qkv],

@@ -1,12 +1,12 @@
 // The contract between the ops and the engines: every fused kernel a backend may register, with its
-// inputs, attributes and outputs. An op whose kernel is missing on the current backend runs its
-// portable definition instead, so a backend may register any subset. A forward and its `Grad` come
-// as a pair: a backend that registers one registers the other.
+// inputs, attributes and outputs. Where a backend has none, the portable definition with the same
+// inputs, attributes and outputs runs instead, so a backend may register any subset.
 //
 // Legend: R rows (all leading dimensions folded), D width, I/O input and output width, H hidden
 // width, K prototypes (or kept samples, in the subset kernels), T tokens of all sequences, B images,
-// N tokens per image. R, K, T may be 0. Everything is float32, row-major, contiguous; inputs are never written to,
-// except by the in-place kernels at the end.
+// N tokens per image. No size is ever 0: tensors without elements take the portable definition.
+// Everything is float32, row-major, contiguous; inputs are never written to, except by the in-place
+// kernels at the end.
 import * as tf from "@tensorflow/tfjs-core";
 
 type Info = tf.TensorInfo;

@@ -16,11 +16,13 @@ export type Portable<Name extends KernelName> = (
 
 /**
  * A kernel of the table as a function of tensors: the current backend's implementation where it has
- * registered one, else `portable`. The choice is made at every call, so it follows `useBackend`.
+ * registered one, else `portable`. The choice is made at every call, so it follows `useBackend`. Tensors
+ * without elements always take `portable`, so that no kernel has to think of them.
  */
 export function kernel<Name extends KernelName>(name: Name, portable: Portable<Name>): Portable<Name> {
   return (inputs, attributes) => {
-    if (!hasFusedKernel(name)) return tf.tidy(() => portable(inputs, attributes) as tf.Tensor[]) as never;
+    const isEmpty = (Object.values(inputs) as tf.Tensor[]).some((input) => input.size === 0);
+    if (isEmpty || !hasFusedKernel(name)) return tf.tidy(() => portable(inputs, attributes) as tf.Tensor[]) as never;
     return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attributes as tf.NamedAttrMap) as never;
   };
 }
@@ -69,7 +71,15 @@ export function asRows(x: tf.Tensor): tf.Tensor2D {
  * with a transposed operand runs at a tenth of the speed of the plain one.
  */
 export function product(a: tf.Tensor, b: tf.Tensor, transposeA = false, transposeB = false): tf.Tensor {
+  const inner = a.shape.at(transposeA ? -2 : -1);
+  if (inner === 0) return emptyProduct(a, b, transposeA, transposeB);
   return tf.matMul(transposeA ? swapLastAxes(a) : a, transposeB ? swapLastAxes(b) : b);
+}
+
+/** A sum of no terms is 0; wasm's product leaves whatever its memory held. */
+function emptyProduct(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return tf.zeros([...batch, a.shape.at(transposeA ? -1 : -2)!, b.shape.at(transposeB ? -2 : -1)!]);
 }
 
 function swapLastAxes(x: tf.Tensor): tf.Tensor {
