@@ -79,7 +79,7 @@ function createBackbone(recorded: Readonly<Record<string, Statistics>>): VisionT
   const config = vitConfig("small", {
     embedDim,
     depth,
-    numHeads: embedDim / 64,
+    numHeads: 1, // no parameter depends on it
     patchSize,
     imageSize: patchSize * Math.sqrt(count("pos_embed") / embedDim - 1),
     numRegisterTokens: count("register_tokens") / embedDim,
