@@ -2,6 +2,7 @@
 // B pictures, G global crops each, L local crops each, N patches per global crop, M masked patches in the batch.
 
 import { InputError, type RandomStream } from "@dinov2/foundation";
+import { linspaceFloat32 } from "./linspace.ts";
 import { generateBlockMask, maxBlockPatches } from "./masking.ts";
 
 /** Numbers with their shape, row-major. */
@@ -69,15 +70,6 @@ export function maskBudget(
   return { edges, upperbound };
 }
 
-/** torch.linspace in float32: counted from the start in the first half, from the end in the second. */
-function linspaceFloat32(start: number, end: number, count: number): Float32Array {
-  const [first, last] = [Math.fround(start), Math.fround(end)];
-  const step = Math.fround(Math.fround(last - first) / (count - 1));
-  return Float32Array.from({ length: count }, (_, i) =>
-    i < Math.trunc(count / 2) || count === 1 ? first + Math.fround(step * i) : last - Math.fround(step * (count - i - 1)),
-  );
-}
-
 /** Draws the masks of `cropCount` global crops of `gridHeight` x `gridWidth` patches. */
 export function drawMasks(
   cropCount: number,
@@ -140,12 +132,19 @@ export function collate(samples: readonly Sample[], options: MaskingOptions, ran
   };
 }
 
-/** Stacks `crops[picture][crop]`, planes of a square with `channels` channels, in crop-major order. */
-export function stackCrops(crops: readonly (readonly Float32Array[])[], channels = 3): ImageStack {
+/** Stacks `crops[picture][crop]` in crop-major order; each has the shape `cropShape`, by default three planes of a square. */
+export function stackCrops(
+  crops: readonly (readonly Float32Array[])[],
+  cropShape: readonly [channels: number, height: number, width: number] = squareOf(crops[0]?.[0]?.length ?? 0),
+): ImageStack {
   const perPicture = crops[0]?.length ?? 0;
-  const size = crops[0]?.[0]?.length ?? 0;
+  const size = cropShape[0] * cropShape[1] * cropShape[2];
   const data = new Float32Array(crops.length * perPicture * size);
   crops.forEach((picture, b) => picture.forEach((crop, c) => data.set(crop, (c * crops.length + b) * size)));
-  const side = Math.sqrt(size / channels);
-  return { data, shape: [crops.length * perPicture, channels, side, side] };
+  return { data, shape: [crops.length * perPicture, ...cropShape] };
+}
+
+function squareOf(size: number): [number, number, number] {
+  const side = Math.sqrt(size / 3);
+  return [3, side, side];
 }

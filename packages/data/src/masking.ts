@@ -2,7 +2,7 @@
 // Facts from `dinov2/data/masking.py` and arXiv 2304.07193 section 4; the exact count is dinov3's (`dinov3/data/masking.py`).
 
 import type { RandomStream } from "@dinov2/foundation";
-import { roundHalfEven } from "./augment/random-resized-crop.ts";
+import { roundHalfEven, type Rectangle } from "./augment/random-resized-crop.ts";
 
 /** Options of a block mask over a grid of `height` x `width` patches. */
 export interface BlockMaskOptions {
@@ -22,7 +22,8 @@ export interface BlockMask {
   /** height · width values, 1 = masked. */
   readonly mask: Uint8Array;
   readonly maskedCount: number;
-  readonly blockCount: number;
+  /** The rectangles in the order they were placed; they may overlap. */
+  readonly blocks: readonly Rectangle[];
 }
 
 const triesPerBlock = 10;
@@ -41,20 +42,25 @@ export function maxBlockPatches(imageSize: number, patchSize: number): number {
  */
 export function generateBlockMask(options: BlockMaskOptions, target: number, random: RandomStream): BlockMask {
   const mask = new Uint8Array(options.height * options.width);
+  const blocks: Rectangle[] = [];
   let maskedCount = 0;
-  let blockCount = 0;
   while (maskedCount < target) {
-    const added = addBlock(mask, options, Math.min(target - maskedCount, options.maxBlockPatches), random);
-    if (added === 0) break;
-    maskedCount += added;
-    blockCount++;
+    const block = placeBlock(mask, options, Math.min(target - maskedCount, options.maxBlockPatches), random);
+    if (block === undefined) break;
+    maskedCount += fill(mask, options.width, block);
+    blocks.push(block);
   }
   if (options.exactCount && maskedCount < target) maskedCount += maskSingles(mask, target - maskedCount, random);
-  return { mask, maskedCount, blockCount };
+  return { mask, maskedCount, blocks };
 }
 
-/** Adds one block of 1 to `budget` new patches; answers how many it added, 0 when ten tries found no place. */
-function addBlock(mask: Uint8Array, options: BlockMaskOptions, budget: number, random: RandomStream): number {
+/** A block that would mask 1 to `budget` new patches; undefined when ten tries find none. */
+function placeBlock(
+  mask: Uint8Array,
+  options: BlockMaskOptions,
+  budget: number,
+  random: RandomStream,
+): Rectangle | undefined {
   const { height, width, minBlockPatches = 4, aspectRatio = [0.3, 1 / 0.3] } = options;
   for (let attempt = 0; attempt < triesPerBlock; attempt++) {
     // With a budget below the minimum this draws from the reversed interval, as the reference does.
@@ -65,19 +71,28 @@ function addBlock(mask: Uint8Array, options: BlockMaskOptions, budget: number, r
     if (blockWidth >= width || blockHeight >= height) continue;
     const top = random.integer(height - blockHeight + 1);
     const left = random.integer(width - blockWidth + 1);
-    const cells = blockCells(width, top, left, blockHeight, blockWidth).filter((cell) => mask[cell] === 0);
-    if (cells.length === 0 || cells.length > budget) continue;
-    for (const cell of cells) mask[cell] = 1;
-    return cells.length;
+    const block = { top, left, height: blockHeight, width: blockWidth };
+    const added = countFree(mask, width, block);
+    if (added > 0 && added <= budget) return block;
   }
-  return 0;
+  return undefined;
 }
 
-function blockCells(width: number, top: number, left: number, blockHeight: number, blockWidth: number): number[] {
-  return Array.from(
-    { length: blockHeight * blockWidth },
-    (_, i) => (top + Math.floor(i / blockWidth)) * width + left + (i % blockWidth),
-  );
+function countFree(mask: Uint8Array, gridWidth: number, block: Rectangle): number {
+  let free = 0;
+  for (let y = block.top; y < block.top + block.height; y++) {
+    for (let x = block.left; x < block.left + block.width; x++) free += 1 - mask[y * gridWidth + x]!;
+  }
+  return free;
+}
+
+/** Masks the block; answers how many patches that added. */
+function fill(mask: Uint8Array, gridWidth: number, block: Rectangle): number {
+  const added = countFree(mask, gridWidth, block);
+  for (let y = block.top; y < block.top + block.height; y++) {
+    mask.fill(1, y * gridWidth + block.left, y * gridWidth + block.left + block.width);
+  }
+  return added;
 }
 
 function maskSingles(mask: Uint8Array, count: number, random: RandomStream): number {
