@@ -1,0 +1,54 @@
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dinov2, dinov2Json } from "./command-line.ts";
+import { createFixtures } from "./fixtures.ts";
+
+interface BenchmarkResult {
+  readonly written: string;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly data: { readonly trainImages: number; readonly testImages: number; readonly origin: string; readonly fingerprint: string };
+  readonly protocol: Readonly<Record<string, unknown>>;
+}
+
+describe("dinov2 benchmark knn", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  const knn = (...words: string[]) => dinov2Json<BenchmarkResult>(["benchmark", "knn", "--backend", "cpu", ...words], root);
+
+  it("tells two colours apart by pixels, and writes what it prints", async () => {
+    const { written, ...result } = await knn("--model", "pixels", "--data", "sides", "--out", "results/pixels", "--ks", "1,3");
+    expect(result.metrics).toEqual({ "k1.top1": 1, "k1.top5": 1, "k3.top1": 1, "k3.top5": 1 });
+    expect(result.data).toMatchObject({ trainImages: 12, testImages: 6, origin: "folders train and val" });
+    expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(result);
+  });
+
+  it("splits one labelled set by class and seed, and prints a table", async () => {
+    const words = ["benchmark", "knn", "--model", "model.safetensors", "--data", "colours", "--out", "results/split"];
+    const { code, stdout } = await dinov2([...words, "--backend", "cpu", "--split", "0.25", "--ks", "5"], root);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/18 train and 6 test images in 2 classes\n\(random 0\.25 of each class to test on, seed 0\)/);
+    expect(stdout).toMatch(/ +top1 +top5\nk5 +\d+\.\d % +100\.0 %\n/);
+    const result = JSON.parse(await readFile(join(root, "results/split/results.json"), "utf8")) as BenchmarkResult;
+    expect(result.protocol).toMatchObject({ ks: [5], temperature: 0.07, cropSize: 32, resizeSize: 37 });
+    expect(result.data.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("keeps groups of a manifest together, or takes its split column", async () => {
+    const rows = Array.from({ length: 24 }, (_, i) => {
+      const colour = i < 12 ? "blue" : "red";
+      return `colours/${colour}/${i % 12}.png,${colour},${colour}-${i % 3}`;
+    });
+    await writeFile(join(root, "groups.csv"), ["path,label,group", ...rows].join("\n"));
+    await writeFile(
+      join(root, "split.csv"),
+      ["path,label,split", ...rows.map((row, i) => row.replace(/,[^,]*$/, i % 4 === 0 ? ",val" : ",train"))].join("\n"),
+    );
+    const grouped = await knn("--model", "pixels", "--data", "groups.csv", "--out", "results/groups", "--split", "0.3");
+    expect(grouped.data).toMatchObject({ trainImages: 16, testImages: 8 }); // whole groups of 4, one of each class
+    const split = await knn("--model", "pixels", "--data", "split.csv", "--out", "results/column", "--ks", "1");
+    expect(split.data).toMatchObject({ trainImages: 18, testImages: 6, origin: "column split of the manifest" });
+  });
+});

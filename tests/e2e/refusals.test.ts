@@ -1,0 +1,69 @@
+// Every mistake of a user: one line that says what came, what was expected and what to do; exit code 2; nothing written.
+
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dinov2, expectRefusal } from "./command-line.ts";
+import { createFixtures } from "./fixtures.ts";
+
+describe("dinov2", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  /** A complete command that works, so that one change makes the one mistake. */
+  const extract = (changes: Readonly<Record<string, string>>) => {
+    const options = { model: "model.safetensors", images: "colours", out: "out.safetensors", backend: "cpu", ...changes };
+    return ["extract", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+  };
+  const knn = (changes: Readonly<Record<string, string>>) => {
+    const options = { model: "model.safetensors", data: "sides", out: "out", backend: "cpu", ...changes };
+    return ["benchmark", "knn", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+  };
+
+  it.concurrent.each<[mistake: string, words: () => string[], line: RegExp]>([
+    ["an unknown command", () => ["extrat"], /Unknown command 'extrat'\. Did you mean extract\?/],
+    ["an unknown option", () => [...extract({}), "--batchsize", "4"], /Unknown option '--batchsize'.*--batch-size/],
+    ["a misspelt required option", () => ["extract", "--modle", "x"], /Unknown option '--modle'\. Did you mean --model\?/],
+    ["a missing option", () => ["extract", "--model", "x"], /Required option '--images <SRC>' not specified\. See: dinov2 extract --help/],
+    ["no sub-command", () => ["benchmark"], /needs a sub-command: knn/],
+    ["a value of the wrong kind", () => extract({ "batch-size": "many" }), /argument 'many' is invalid\. Expected a whole number/],
+    ["an unknown backend", () => extract({ backend: "torch" }), /argument 'torch' is invalid\. Allowed choices are auto, libtorch/],
+    ["a device that the backend lacks", () => extract({ device: "cuda" }), /"cpu" runs on device "cpu" only, not "cuda"/],
+    ["a missing folder", () => extract({ images: "nowhere" }), /There is no file or folder nowhere .*expected an image folder/],
+    ["an empty folder", () => extract({ images: "empty" }), /Folder empty is empty; expected files that end in jpg/],
+    ["a folder without an image", () => extract({ images: "notes" }), /Folder notes holds 1 files? but no image/],
+    ["a folder without a decodable image", () => extract({ images: "broken" }), /3 of 3 images cannot be used.*spoilt-\d\.jpg/],
+    ["images over the pixel limit", () => extract({ "pixel-limit": "1599" }), /40 x 40 pixels are more than the limit of 1599/],
+    ["too many spoilt images", () => extract({ images: "spoilt" }), /of \d+ images cannot be used, more than the allowed 10 %/],
+    ["a size that is no multiple of the patch", () => extract({ size: "30" }), /30 is not a multiple of the patch size 8; use --size 32/],
+    ["a crop larger than its image", () => extract({ size: "64", resize: "40" }), /crop of 64 does not fit.*40; use --resize 64/],
+    ["pixels of a wrong size", () => extract({ images: "odd.safetensors" }), /height 33 of odd\.safetensors is not a multiple .* 8/],
+    ["a safetensors file without images", () => extract({ images: "model.safetensors" }), /has no tensor "images"/],
+    ["a missing model", () => extract({ model: "nowhere" }), /No model at nowhere; expected a run folder/],
+    ["a damaged model", () => extract({ model: "damaged.safetensors" }), /damaged\.safetensors is not a valid safetensors file/],
+    ["a folder that is no model", () => extract({ model: "colours" }), /colours holds no model; expected/],
+    ["an output that is a folder", () => extract({ out: "colours" }), /--out colours is a folder, a file was expected/],
+    ["an output below a file", () => knn({ out: "model.safetensors/deep" }), /--out .* cannot be written: .*model\.safetensors is a file/],
+    ["images without classes", () => knn({ data: "mixed" }), /mixed has no classes; expected class sub-folders/],
+    ["test classes that cannot be learnt", () => knn({ data: "sides/train", "test-data": "sides" }), /Class "train" of sides is not among/],
+  ])("refuses %s", async (_mistake, words, line) => {
+    await expectRefusal(words(), root, line);
+  });
+
+  it("has written nothing through all of this", async () => {
+    const entries = await readdir(root);
+    expect(entries.filter((name) => name.startsWith("out") || name.includes(".partial"))).toEqual([]);
+  });
+
+  it("explains itself without being asked anything, and exits with 0", async () => {
+    const { code, stdout } = await dinov2([], root);
+    expect(code).toBe(0);
+    for (const command of ["pretrain", "extract", "benchmark", "doctor", "demo"]) expect(stdout).toContain(`  ${command}`);
+  });
+
+  it("writes damaged input's details only when asked to", async () => {
+    const { stderr } = await dinov2(extract({ model: join(root, "damaged.safetensors") }), root);
+    expect(stderr).not.toMatch(/ at .*\.ts:\d+/);
+  });
+});
