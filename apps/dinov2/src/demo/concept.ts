@@ -4,9 +4,9 @@
 
 /** Words that name a variant and not the thing. */
 const genders = "man men woman women person people male female";
-const colours = "red orange yellow green blue purple brown black white grey pink light dark hollow";
+const colours = "red orange yellow green blue purple brown black white grey pink hollow";
 const directions = "left right up down leftwards rightwards upwards downwards horizontal vertical clockwise counterclockwise "
-  + "left-facing right-facing front-facing oncoming up-left up-right up-down down-left down-right left-right tilted";
+  + "left-facing right-facing front-facing oncoming up-left up-right up-down down-left down-right left-right tilted facing";
 const sizes = "large medium small medium-small";
 const joiners = "and the";
 
@@ -46,7 +46,7 @@ export function conceptOf(name: string, group: string): string {
   const plain = name.toLowerCase();
   const family = families.find(([pattern]) => pattern.test(plain));
   if (family) return family[1];
-  const words = plain.replace(/[,:“”]/g, "").split(/\s+/);
+  const words = plain.replace("light blue", "blue").replace(/[,:“”]/g, "").split(/\s+/);
   const kept = words.filter((word) => !isVariantWord(word));
   if (group === "People & Body" && kept.every((word) => personWords.has(word))) return "person";
   // "dog face" and "dog" show one animal; among smileys the face is the thing itself.

@@ -1,0 +1,97 @@
+// What the demo says at its end: the table, what beats what by how much, and where to go on.
+import { relative } from "node:path";
+import { formatDuration, formatTable } from "@dinov2/cli";
+import type { Spread } from "@dinov2/report";
+import type { FeatureName } from "./measure.ts";
+import { votingNeighbours } from "./measure.ts";
+import type { DemoResult, SeedResult } from "./run-demo.ts";
+
+type Accuracy = SeedResult["accuracy"];
+
+/** The rows of the table: a name, and the accuracy of each seed. */
+export const contenders: readonly { readonly name: string; readonly of: (accuracy: Accuracy) => number }[] = [
+  { name: "always the commonest category", of: ({ commonest }) => commonest },
+  { name: "raw pixels, 16 x 16", of: ({ pixels }) => pixels },
+  { name: "untrained network, class token", of: ({ untrained }) => untrained["class token"] },
+  { name: "untrained network, mean patch token", of: ({ untrained }) => untrained["mean patch token"] },
+  { name: "trained network, class token", of: ({ trained }) => trained["class token"] },
+  { name: "trained network, mean patch token", of: ({ trained }) => trained["mean patch token"] },
+];
+
+/** Mean and sample standard deviation; one value has no spread. */
+export function meanAndSpread(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+}
+
+/** The table of accuracies as plain text, at most 80 columns for up to three seeds. */
+export function accuracyTable({ seeds }: Pick<DemoResult, "seeds">): string {
+  const head = ["", ...seeds.map(({ seed }) => `seed ${seed}`), ...(seeds.length > 1 ? ["mean ± sd"] : [])];
+  const rows = contenders.map(({ name, of }) => {
+    const values = seeds.map(({ accuracy }) => of(accuracy));
+    const { mean, spread } = meanAndSpread(values);
+    return [name, ...values.map(percent), ...(seeds.length > 1 ? [`${percent(mean)} ± ${percent(spread)}`] : [])];
+  });
+  return formatTable([head, ...rows], ["left", ...head.slice(1).map(() => "right" as const)]);
+}
+
+const percent = (share: number) => (100 * share).toFixed(1);
+
+/**
+ * What the table says, in sentences. Each network is judged by its better feature, the one with the higher mean over the
+ * seeds, so that the untrained network is not set up to lose: its class token has hardly seen the picture.
+ */
+export function verdict({ seeds }: Pick<DemoResult, "seeds">): string[] {
+  const trained = betterFeature(seeds, ({ trained }) => trained);
+  const untrained = betterFeature(seeds, ({ untrained }) => untrained);
+  const gains = trained.values.map((value, i) => value - untrained.values[i]!);
+  const overPixels = trained.values.map((value, i) => value - seeds[i]!.accuracy.pixels);
+  return [
+    `Better feature of each: trained (${trained.feature}) against untrained (${untrained.feature}): ${difference(gains)}`,
+    `Trained against raw pixels: ${difference(overPixels)}`,
+  ];
+}
+
+function betterFeature(seeds: readonly SeedResult[], of: (accuracy: Accuracy) => Record<FeatureName, number>) {
+  const features = ["class token", "mean patch token"] as const;
+  const candidates = features.map((feature) => ({ feature, values: seeds.map(({ accuracy }) => of(accuracy)[feature]) }));
+  return candidates.reduce((best, one) => (meanAndSpread(one.values).mean > meanAndSpread(best.values).mean ? one : best));
+}
+
+/** "+12.3 points on average, +10.9 at worst." */
+function difference(values: readonly number[]): string {
+  const points = (share: number) => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))} points`;
+  if (values.length === 1) return `${points(values[0]!)}.`;
+  return `${points(meanAndSpread(values).mean)} on average, ${points(Math.min(...values))} on the worst seed.`;
+}
+
+/** What the numbers are of: one sentence each. */
+export function setting({ images, categories, seeds, steps, batchSize, backboneParameters }: DemoResult): string[] {
+  const { trainImages, testImages } = seeds[0]!;
+  return [
+    `${images} emoji renders in ${categories} categories; about ${trainImages} to learn from, ${testImages} to test on.`,
+    "No concept is on both sides: the test's things were never seen, nor their variants.",
+    `Trained without labels on the train side: ${steps} steps of ${batchSize}, ${millions(backboneParameters)} parameters.`,
+    `Accuracy in %: weighted k-NN, k = ${votingNeighbours}; labels score, they do not train.`,
+  ];
+}
+
+const millions = (count: number) => `${(count / 1e6).toFixed(2)} million`;
+
+/** Everything for a terminal. */
+export function describe(result: DemoResult): string {
+  const here = (path: string) => relative(process.cwd(), `${result.out}/${path}`) || ".";
+  const { run, manifest } = result.seeds[0]!;
+  return [
+    ...setting(result),
+    "",
+    accuracyTable(result),
+    "",
+    ...verdict(result),
+    "",
+    `${formatDuration(result.seconds)} in all. Open ${here(result.report)}, or go on with:`,
+    `  npx dinov2 benchmark knn --model ${here(run)} --data ${here(manifest)} --out ${here("knn")}`,
+    `  npx dinov2 extract --model ${here(run)} --images ${here("images")} --out ${here("features.safetensors")}`,
+  ].join("\n");
+}
