@@ -5,7 +5,7 @@ import { InputError } from "@dinov2/foundation";
 import { listRecipes } from "@dinov2/training";
 import { main, type PretrainCommandOptions } from "./main.ts";
 
-const collect = (value: string, before: readonly string[]) => [...before, value];
+const collect = (value: string, before: readonly string[] = []) => [...before, value];
 
 type ParsedOptions = CommonOptions & Omit<PretrainCommandOptions, "seedIsGiven">;
 
@@ -18,7 +18,7 @@ export function pretrainCommand(): Command {
     .option("--recipe <name|file>", "what to train and how: a recipe's name or a YAML file")
     .requiredOption("--data <source>", "images: a folder, a glob or a CSV manifest")
     .requiredOption("--out <folder>", "run folder: new or empty, or with --resume the run to go on with")
-    .option("--set <key=value>", "changes a key of the recipe, may be repeated", collect, [] as readonly string[])
+    .option("--set <key=value>", "changes a key of the recipe, may be repeated", collect)
     .option("--resume", "go on from the run's last checkpoint, with the run's own recipe", false)
     .action(async (options: ParsedOptions) => {
       if (!options.recipe && !options.resume) {

@@ -1,8 +1,20 @@
-// What pretraining says at its end, for a person.
+// What pretraining says at its start and its end, for a person.
 
 import { formatDuration, formatTable } from "@dinov2/cli";
-import type { PretrainSummary } from "@dinov2/training";
+import type { BackendDescription } from "@dinov2/tensor";
+import type { PretrainStart, PretrainSummary } from "@dinov2/training";
 import type { PretrainCommandOptions } from "./main.ts";
+
+export function describeStart(start: PretrainStart, backend: BackendDescription): string {
+  const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+  return [
+    `Backend ${backend.name} (${backend.engine}) on ${backend.device}.`,
+    `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
+    start.step > 0
+      ? `Going on after step ${start.step}.`
+      : `Losses start near (all prototypes equally likely): ${losses.join(", ")}.`,
+  ].join("\n");
+}
 
 /** The command that goes on with a stopped run. */
 export function resumeCommand(options: Pick<PretrainCommandOptions, "data" | "out" | "backend">): string {

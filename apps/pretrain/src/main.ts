@@ -4,8 +4,8 @@
 
 import { backendOptions, type CommonOptions, printResult, Progress } from "@dinov2/cli";
 import { useBackend } from "@dinov2/tensor";
-import { loadRecipe, type MetricsRecord, pretrain, type Recipe } from "@dinov2/training";
-import { describeSummary, resumeCommand } from "./describe.ts";
+import { configPath, loadRecipe, type MetricsRecord, pretrain, readRunRecipe, type Recipe } from "@dinov2/training";
+import { describeStart, describeSummary, resumeCommand } from "./describe.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export interface PretrainCommandOptions extends CommonOptions {
@@ -14,7 +14,7 @@ export interface PretrainCommandOptions extends CommonOptions {
   readonly data: string;
   readonly out: string;
   /** `key=value` changes of the recipe. */
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly resume: boolean;
   /** True when `seed` was typed: else the recipe's own seed holds. */
   readonly seedIsGiven: boolean;
@@ -25,7 +25,6 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
   const backend = await useBackend(backendOptions(options));
 
   const progress = new Progress({ label: "pretraining", total: recipe.schedule.steps, unit: "steps" });
-  progress.note(`Backend ${backend.name} (${backend.engine}) on ${backend.device}.`);
   const stop = stopSignal(() => progress.note("Stopping after this step; once more stops at once."));
   try {
     const summary = await pretrain({
@@ -33,7 +32,8 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
       data: options.data,
       out: options.out,
       resume: options.resume,
-      onNote: (text) => progress.note(text),
+      onStart: (start) => progress.note(describeStart(start, backend)),
+      onSkip: (name, reason) => progress.note(`Left out ${name}: ${reason}`),
       onStep: (record) => progress.update(record.step, describeStep(record)),
       signal: stop.signal,
     });
@@ -46,10 +46,13 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
   }
 }
 
-function chooseRecipe({ recipe, resume, out, set, seed, seedIsGiven }: PretrainCommandOptions): Promise<Recipe> {
-  // The run keeps its complete recipe, so that resuming needs no other.
-  const source = recipe ?? (resume ? `${out}/config.json` : "");
-  return loadRecipe(source, seedIsGiven ? [...set, `seed=${seed}`] : set);
+async function chooseRecipe(options: PretrainCommandOptions): Promise<Recipe> {
+  const { recipe, out, set = [], seed, seedIsGiven } = options;
+  const changes = seedIsGiven ? [...set, `seed=${seed}`] : set;
+  if (recipe) return loadRecipe(recipe, changes);
+  // Resuming: the run keeps its complete recipe.
+  await readRunRecipe(out);
+  return loadRecipe(configPath(out), changes);
 }
 
 const describeStep = ({ total_loss, images_per_second }: MetricsRecord) =>

@@ -1,4 +1,4 @@
-export { pretrain, type PretrainOptions, type PretrainSummary } from "./pretrain.ts";
+export { pretrain, type PretrainOptions, type PretrainStart, type PretrainSummary } from "./pretrain.ts";
 export {
   listRecipes,
   loadRecipe,
@@ -17,4 +17,4 @@ export { expectedStart } from "./expected-start.ts";
 export { stepFlops, tokensPerImage } from "./step-cost.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";
 export { loadCheckpoint, saveCheckpoint, type CheckpointInfo, type DataIdentity } from "./checkpoint.ts";
-export { latestCheckpoint, readRunRecipe } from "./run-folder.ts";
+export { configPath, latestCheckpoint, readRunRecipe } from "./run-folder.ts";

@@ -22,12 +22,25 @@ export interface PretrainOptions {
   /** The run folder: new or empty, or with `resume` that of the run to go on with. */
   readonly out: string;
   readonly resume?: boolean;
+  /** Called when everything was checked, before the first step. */
+  readonly onStart?: (start: PretrainStart) => void;
   /** Called after each step. */
   readonly onStep?: (record: MetricsRecord) => void;
-  /** Lines for a person: what the run is, what it should look like, what was skipped. */
-  readonly onNote?: (text: string) => void;
+  /** Called after `onStart`, once for each image that is left out. */
+  readonly onSkip?: (name: string, reason: string) => void;
   /** When aborted, the run writes a checkpoint after the step it is in, and returns. */
   readonly signal?: AbortSignal;
+}
+
+/** What is about to run. */
+export interface PretrainStart {
+  readonly images: number;
+  /** Steps done before, and steps the recipe asks for. */
+  readonly step: number;
+  readonly steps: number;
+  readonly batchSize: number;
+  /** The loss terms of a network that knows nothing; see `expectedStart`. */
+  readonly expectedLosses: Readonly<Record<string, number>>;
 }
 
 export interface PretrainSummary {
@@ -51,7 +64,7 @@ export interface PretrainSummary {
  * @throws Error when a loss is no longer a number, or too many images cannot be decoded
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainSummary> {
-  const { recipe, out: run, resume = false, onNote = () => {}, onStep, signal } = options;
+  const { recipe, out: run, resume = false, onStart, onStep, signal } = options;
   const startedAt = performance.now();
   if (resume) await requireSameRecipe(run, recipe);
   else await requireEmptyRun(run);
@@ -67,14 +80,21 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
   const state = createTrainingState(recipe);
   try {
     const startStep = resume ? await resumeFrom(await latestCheckpoint(run), state, data) : 0;
-    const onSkip = (name: string, reason: string) => onNote(`Left out ${name}: ${reason}`);
-    const loader = createLoader(loaderOptions(recipe, dataset, startStep, onSkip));
+    const skips = holdBack(options.onSkip ?? (() => {}));
+    const loader = createLoader(loaderOptions(recipe, dataset, startStep, skips.call));
     try {
       const batches = await startWithFirst(loader);
       await mkdir(run, { recursive: true });
       await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
       const metrics = await MetricsLog.open(metricsPath(run), startStep);
-      introduce(recipe, dataset, startStep, onNote);
+      onStart?.({
+        images: dataset.length,
+        step: startStep,
+        steps: recipe.schedule.steps,
+        batchSize: recipe.data.batchSize,
+        expectedLosses: expectedStart(recipe),
+      });
+      skips.release();
       const save = (step: number) =>
         saveCheckpoint(run, state, { step, seed: recipe.seed, data }, recipe.checkpoint.keep);
       const { step, last } = await trainLoop({
@@ -126,10 +146,15 @@ async function resumeFrom(checkpoint: string, state: TrainingState, data: DataId
   return info.step;
 }
 
-function introduce(recipe: Recipe, dataset: ImageDataset, startStep: number, onNote: (text: string) => void): void {
-  const { steps } = recipe.schedule;
-  if (startStep > 0) onNote(`Going on after step ${startStep} of ${steps}.`);
-  onNote(`${dataset.length} images, ${steps} steps of ${recipe.data.batchSize}.`);
-  const start = Object.entries(expectedStart(recipe)).map(([name, value]) => `${name} ${value.toFixed(2)}`);
-  if (startStep === 0) onNote(`Losses start near (all prototypes equally likely): ${start.join(", ")}.`);
+/** A function whose calls wait until `release()`: nothing is said about images before it is clear that there is a run. */
+function holdBack<Arguments extends unknown[]>(call: (...given: Arguments) => void) {
+  let waiting: Arguments[] | null = [];
+  return {
+    call: (...given: Arguments) => (waiting ? void waiting.push(given) : call(...given)),
+    release: () => {
+      const held = waiting ?? [];
+      waiting = null;
+      for (const given of held) call(...given);
+    },
+  };
 }

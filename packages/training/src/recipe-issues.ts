@@ -22,7 +22,7 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
 
 const show = (value: unknown) => (value === undefined ? "nothing" : JSON.stringify(value));
 
-/** "Unknown key model.dept; did you mean model.depth?" */
+/** "unknown key "model.dept", did you mean "model.depth"" */
 export function unknownKey(key: string, knownKeys: readonly string[]): string {
   const last = (name: string) => name.slice(name.lastIndexOf(".") + 1);
   const sections = [...new Set(knownKeys.flatMap((name) => name.split(".").slice(0, -1)))];
@@ -30,7 +30,7 @@ export function unknownKey(key: string, knownKeys: readonly string[]): string {
     nearestName(key, [...knownKeys, ...sections]) ??
     // The right word in the wrong section, or without one.
     knownKeys.find((name) => last(name) === nearestName(last(key), knownKeys.map(last)));
-  return `unknown key "${key}"${nearest ? `, did you mean "${nearest}"?` : `; known: ${sections.join(", ")}`}`;
+  return `unknown key "${key}"${nearest ? `, did you mean "${nearest}"` : `; known: ${sections.join(", ")}`}`;
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
