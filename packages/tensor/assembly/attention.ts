@@ -6,7 +6,7 @@
 import { element, floatAt, integerAt, pointerAt } from "./arguments";
 import { expBounded, logScalar } from "./exponential";
 import { packPanels, productBlock } from "./product";
-import { keepLanes, loadLanes, maxLanes, multiplyAdd, storeLanes, sumLanes } from "./simd";
+import { loadLanes, maxLanes, multiplyAdd, storeLanes, sumLanes } from "./simd";
 
 const QUERY_ROWS: i32 = 64;
 
@@ -20,22 +20,26 @@ function padded(columns: i32): i32 {
 function softmaxRows(scores: usize, rows: i32, length: i32, stride: i32, scale: f32, logSums: usize): void {
   for (let row: i32 = 0; row < rows; row++) {
     const line = element(scores, row * stride);
+    // The columns between length and stride are not there: they must not win the maximum, and add nothing to the sum.
+    for (let i = length; i < stride; i++) store<f32>(element(line, i), -Infinity);
     let largest = f32x4.splat(-Infinity);
-    for (let i: i32 = 0; i < length; i += 4) {
-      largest = f32x4.pmax(largest, keepLanes(v128.load(element(line, i)), length - i, -Infinity));
-    }
-    const maximum = maxLanes(largest);
+    for (let i: i32 = 0; i < stride; i += 4) largest = f32x4.pmax(largest, v128.load(element(line, i)));
+    const maximum = f32x4.splat(maxLanes(largest));
+    const factor = f32x4.splat(scale);
     let sums = f32x4.splat(0);
-    for (let i: i32 = 0; i < length; i += 4) {
-      const centred = f32x4.sub(v128.load(element(line, i)), f32x4.splat(maximum));
-      const value = keepLanes(expBounded(f32x4.mul(centred, f32x4.splat(scale))), length - i, 0);
-      sums = f32x4.add(sums, value);
-      v128.store(element(line, i), value);
+    for (let i: i32 = 0; i < stride; i += 8) {
+      const at = element(line, i);
+      const low = expBounded(f32x4.mul(f32x4.sub(v128.load(at), maximum), factor));
+      const high = expBounded(f32x4.mul(f32x4.sub(v128.load(at, 16), maximum), factor));
+      sums = f32x4.add(sums, f32x4.add(low, high));
+      v128.store(at, low);
+      v128.store(at, high, 16);
     }
     const sum = sumLanes(sums);
-    const factor = f32x4.splat(1 / sum);
-    for (let i: i32 = 0; i < length; i += 4) v128.store(element(line, i), f32x4.mul(v128.load(element(line, i)), factor));
-    store<f32>(element(logSums, row), <f32>(<f64>maximum * <f64>scale + logScalar(<f64>sum)));
+    const share = f32x4.splat(1 / sum);
+    for (let i: i32 = 0; i < stride; i += 4) v128.store(element(line, i), f32x4.mul(v128.load(element(line, i)), share));
+    const logSum = <f64>f32x4.extract_lane(maximum, 0) * <f64>scale + logScalar(<f64>sum);
+    store<f32>(element(logSums, row), <f32>logSum);
   }
 }
 
@@ -82,7 +86,7 @@ function attendPair(args: usize, pair: i32, scratch: usize): void {
 
 /** Scores to probabilities with the saved log-sum-exp, and dP to dS = P (dP - rowsum(dO O)) scale; both in place. */
 function scoreGradients(
-  scores: usize, dScores: usize, rows: i32, length: i32, stride: i32, scale: f32, logSums: usize,
+  scores: usize, dScores: usize, rows: i32, stride: i32, scale: f32, logSums: usize,
   dy: usize, output: usize, width: i32, headWidth: i32,
 ): void {
   for (let row: i32 = 0; row < rows; row++) {
@@ -93,12 +97,16 @@ function scoreGradients(
     }
     const delta = f32x4.splat(sumLanes(along));
     const logSum = f32x4.splat(load<f32>(element(logSums, row)));
-    for (let i: i32 = 0; i < length; i += 4) {
+    const factor = f32x4.splat(scale);
+    for (let i: i32 = 0; i < stride; i += 8) {
       const at = element(scores, row * stride + i);
       const dAt = element(dScores, row * stride + i);
-      const p = expBounded(f32x4.sub(f32x4.mul(v128.load(at), f32x4.splat(scale)), logSum));
-      v128.store(at, p);
-      v128.store(dAt, f32x4.mul(f32x4.mul(p, f32x4.sub(v128.load(dAt), delta)), f32x4.splat(scale)));
+      const low = expBounded(f32x4.sub(f32x4.mul(v128.load(at), factor), logSum));
+      const high = expBounded(f32x4.sub(f32x4.mul(v128.load(at, 16), factor), logSum));
+      v128.store(at, low);
+      v128.store(at, high, 16);
+      v128.store(dAt, f32x4.mul(f32x4.mul(low, f32x4.sub(v128.load(dAt), delta)), factor));
+      v128.store(dAt, f32x4.mul(f32x4.mul(high, f32x4.sub(v128.load(dAt, 16), delta)), factor), 16);
     }
   }
 }
@@ -152,7 +160,7 @@ function attendPairGrad(args: usize, pair: i32, scratch: usize): void {
     productBlock(queries, qkvStride, 1, rows, headWidth, packedK, stride, 0, stride, zeros, 0, 0, scores, stride, work);
     productBlock(dRows, width, 1, rows, headWidth, packedV, stride, 0, stride, zeros, 0, 0, dScores, stride, work);
     scoreGradients(
-      scores, dScores, rows, length, stride, floatAt(args, 7), element(logSums, row), dRows, element(output, row * width), width, headWidth,
+      scores, dScores, rows, stride, floatAt(args, 7), element(logSums, row), dRows, element(output, row * width), width, headWidth,
     );
     productBlock(
       dScores, stride, 1, rows, length, packedKey, headWidth, 0, headWidth, zeros, 0, 0, element(dQ, row * qkvStride), qkvStride, work,

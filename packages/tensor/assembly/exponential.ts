@@ -1,6 +1,6 @@
 // exp, log and the normal distribution. The polynomials are minimax fits made for this file (weighted
 // least squares in float64, relative error); accuracy.test.ts holds them to float64 references.
-import { multiplyAdd } from "./simd";
+import { multiplyAdd, select } from "./simd";
 
 // exp(r) = 1 + r + r² p(r) on |r| <= ln 2 / 2, relative error 3e-9.
 // @ts-ignore: decorator
@@ -15,10 +15,20 @@ function expPolynomial(r: v128): v128 {
   return multiplyAdd(p, r, f32x4.splat(1));
 }
 
+// Adding 1.5 * 2^23 rounds a float to a whole number, and leaves that number in the low bits of the sum.
+const ROUNDER: f32 = 12582912;
+
+/** 2^n where `shifted` is n + ROUNDER, for -126 <= n <= 127. */
 // @ts-ignore: decorator
 @inline
-function powerOfTwo(exponent: v128): v128 {
-  return i32x4.shl(i32x4.add(exponent, i32x4.splat(127)), 23);
+function powerOfTwo(shifted: v128): v128 {
+  return i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000));
+}
+
+// @ts-ignore: decorator
+@inline
+function shiftedQuotient(x: v128): v128 {
+  return multiplyAdd(x, f32x4.splat(1.4426950408889634), f32x4.splat(ROUNDER));
 }
 
 // x = n ln 2 + r, with ln 2 in two parts so that n times the first is exact.
@@ -34,18 +44,25 @@ function reduced(x: v128, n: v128): v128 {
 @inline
 export function expBounded(x: v128): v128 {
   const clamped = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88)), f32x4.splat(-87.33));
-  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.4426950408889634)));
-  return f32x4.mul(expPolynomial(reduced(clamped, n)), powerOfTwo(i32x4.trunc_sat_f32x4_s(n)));
+  return expInRange(clamped);
+}
+
+/** The same for an x that is known to be in [-87.3, 88]. */
+// @ts-ignore: decorator
+@inline
+function expInRange(x: v128): v128 {
+  const shifted = shiftedQuotient(x);
+  return f32x4.mul(expPolynomial(reduced(x, f32x4.sub(shifted, f32x4.splat(ROUNDER)))), powerOfTwo(shifted));
 }
 
 /** exp(x) over the whole range: infinities, subnormal results and NaN as IEEE has them. */
 export function expFull(x: v128): v128 {
   const clamped = f32x4.max(f32x4.min(x, f32x4.splat(89)), f32x4.splat(-105));
-  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.4426950408889634)));
-  const exponent = i32x4.trunc_sat_f32x4_s(n);
-  const half = i32x4.shr_s(exponent, 1);
-  const scaled = f32x4.mul(expPolynomial(reduced(clamped, n)), powerOfTwo(half));
-  return f32x4.mul(scaled, powerOfTwo(i32x4.sub(exponent, half)));
+  const n = f32x4.sub(shiftedQuotient(clamped), f32x4.splat(ROUNDER));
+  // In two steps, as 2^n itself may be beyond the normal numbers where the result is not.
+  const half = multiplyAdd(n, f32x4.splat(0.5), f32x4.splat(ROUNDER));
+  const rest = f32x4.add(f32x4.sub(n, f32x4.sub(half, f32x4.splat(ROUNDER))), f32x4.splat(ROUNDER));
+  return f32x4.mul(f32x4.mul(expPolynomial(reduced(clamped, n)), powerOfTwo(half)), powerOfTwo(rest));
 }
 
 /** Natural logarithm of a positive normal number, in float64: one per row, so plain. */
@@ -69,7 +86,7 @@ export function logScalar(x: f64): f64 {
 // @ts-ignore: decorator
 @inline
 export function gaussian(x: v128): v128 {
-  return expBounded(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
+  return expInRange(f32x4.pmax(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)), f32x4.splat(-87.33)));
 }
 
 /**
@@ -90,7 +107,7 @@ export function normalDistribution(x: v128, density: v128): v128 {
   p = multiplyAdd(p, t, f32x4.splat(0.1411664430274963));
   p = multiplyAdd(p, t, f32x4.splat(0.1410438438827684));
   const below = f32x4.mul(f32x4.mul(p, t), density);
-  const outer = v128.bitselect(below, f32x4.sub(f32x4.splat(1), below), f32x4.lt(x, f32x4.splat(0)));
+  const outer = select(below, f32x4.sub(f32x4.splat(1), below), f32x4.lt(x, f32x4.splat(0)));
   const squared = f32x4.mul(x, x);
   let s = f32x4.splat(-7.5998548013309075e-06);
   s = multiplyAdd(s, squared, f32x4.splat(0.00011336627635238211));
@@ -99,5 +116,5 @@ export function normalDistribution(x: v128, density: v128): v128 {
   s = multiplyAdd(s, squared, f32x4.splat(-0.06649035819782398));
   s = multiplyAdd(s, squared, f32x4.splat(0.39894228017502953));
   const inner = multiplyAdd(s, x, f32x4.splat(0.5));
-  return v128.bitselect(inner, outer, f32x4.lt(squared, f32x4.splat(1)));
+  return select(inner, outer, f32x4.lt(squared, f32x4.splat(1)));
 }

@@ -25,7 +25,17 @@ export function crossEntropy(args: usize, chunk: i32, _scratch: usize): void {
     let sums = f32x4.splat(0);
     let mass = f32x4.splat(0);
     let agreement = f32x4.splat(0);
-    for (let i: i32 = 0; i < width; i += 4) {
+    let i: i32 = 0;
+    for (; i + 8 <= width; i += 8) {
+      const low = f32x4.mul(f32x4.sub(v128.load(element(student, i)), f32x4.splat(maximum)), sharpness);
+      const high = f32x4.mul(f32x4.sub(v128.load(element(student, i), 16), f32x4.splat(maximum)), sharpness);
+      const lowProbability = v128.load(element(teacher, i));
+      const highProbability = v128.load(element(teacher, i), 16);
+      sums = f32x4.add(sums, f32x4.add(expBounded(low), expBounded(high)));
+      mass = f32x4.add(mass, f32x4.add(lowProbability, highProbability));
+      agreement = multiplyAdd(highProbability, high, multiplyAdd(lowProbability, low, agreement));
+    }
+    for (; i < width; i += 4) {
       const left = width - i;
       const scaled = f32x4.mul(f32x4.sub(loadLanes(element(student, i), left), f32x4.splat(maximum)), sharpness);
       const probability = loadLanes(element(teacher, i), left);

@@ -9,6 +9,14 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
+/** `a` where the lanes of `mask` are all ones, `b` where they are all zeros. */
+// @ts-ignore: decorator
+@inline
+export function select(a: v128, b: v128, mask: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_laneselect(a, b, mask);
+  return v128.bitselect(a, b, mask);
+}
+
 /** The first `left` floats at `pointer` (up to four), zeros in the other lanes. */
 // @ts-ignore: decorator
 @inline
