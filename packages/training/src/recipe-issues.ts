@@ -30,7 +30,7 @@ export function unknownKey(key: string, knownKeys: readonly string[]): string {
     nearestName(key, [...knownKeys, ...sections]) ??
     // The right word in the wrong section, or without one.
     knownKeys.find((name) => last(name) === nearestName(last(key), knownKeys.map(last)));
-  return `unknown key "${key}"${nearest ? `, did you mean "${nearest}"` : `; known: ${sections.join(", ")}`}`;
+  return `unknown key "${key}"${nearest ? `, did you mean "${nearest}"?` : `; known: ${sections.join(", ")}`}`;
 }
 
 function expectation(issue: z.core.$ZodIssue): string {

@@ -43,9 +43,9 @@ describe("parseRecipe", () => {
   });
 
   it("names the nearest key for an unknown one", () => {
-    expect(complaint({ model: { dept: 3 } })).toContain('unknown key "model.dept", did you mean "model.depth"');
-    expect(complaint({ modle: {} })).toContain('unknown key "modle", did you mean "model"');
-    expect(complaint({ batchSize: 3 })).toContain('did you mean "data.batchSize"');
+    expect(complaint({ model: { dept: 3 } })).toContain('unknown key "model.dept", did you mean "model.depth"?');
+    expect(complaint({ modle: {} })).toContain('unknown key "modle", did you mean "model"?');
+    expect(complaint({ batchSize: 3 })).toContain('did you mean "data.batchSize"?');
   });
 
   it("says what came and what was expected", () => {
@@ -100,7 +100,7 @@ describe("loadRecipe", () => {
   });
 
   it("refuses a change that names no key, is no assignment or has the wrong type", async () => {
-    await expect(loadRecipe(file, ["model.dept=3"])).rejects.toThrow('did you mean "model.depth"');
+    await expect(loadRecipe(file, ["model.dept=3"])).rejects.toThrow('did you mean "model.depth"?');
     await expect(loadRecipe(file, ["depth"])).rejects.toThrow("--set depth is not key=value");
     await expect(loadRecipe(file, ["model.depth=deep"])).rejects.toThrow('model.depth is "deep", expected a number');
     await expect(loadRecipe(file, ["model={}"])).rejects.toThrow("unknown key");

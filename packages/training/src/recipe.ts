@@ -43,10 +43,10 @@ export async function loadRecipe(nameOrPath: string, changes: readonly string[] 
 export function parseRecipe(settings: unknown, origin = "Recipe"): Recipe {
   const parsed = recipeSchema.safeParse(settings);
   if (!parsed.success) {
-    throw new InputError(`${origin}: ${describeIssues(parsed.error.issues, settings, recipeKeys)}.`);
+    throw new InputError(sentence(`${origin}: ${describeIssues(parsed.error.issues, settings, recipeKeys)}`));
   }
   const misfit = misfits(parsed.data);
-  if (misfit.length > 0) throw new InputError(`${origin}: ${misfit.join("; ")}.`);
+  if (misfit.length > 0) throw new InputError(sentence(`${origin}: ${misfit.join("; ")}`));
   return parsed.data;
 }
 
@@ -83,7 +83,7 @@ function applyChanges(settings: unknown, changes: readonly string[]): unknown {
     if (key === undefined || text === undefined) {
       throw new InputError(`--set ${change} is not key=value, as in --set data.batchSize=32.`);
     }
-    if (!recipeKeys.includes(key)) throw new InputError(`--set ${change}: ${unknownKey(key, recipeKeys)}.`);
+    if (!recipeKeys.includes(key)) throw new InputError(sentence(`--set ${change}: ${unknownKey(key, recipeKeys)}`));
     let node = changed;
     const path = key.split(".");
     for (const section of path.slice(0, -1)) node = (node[section] ??= {}) as Record<string, unknown>;
@@ -127,6 +127,8 @@ function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
   }
   return found;
 }
+
+const sentence = (text: string) => (text.endsWith("?") ? text : `${text}.`);
 
 const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
