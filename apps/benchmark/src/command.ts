@@ -31,21 +31,22 @@ export function benchmarkCommand(): Command {
 }
 
 function knnCommand(): Command {
-  const command = new Command("knn")
+  const command = new Command("knn");
+  addBenchmarkOptions(command)
     .summary("classify images by their nearest neighbours among labelled ones")
     .description(
-      "Classify each test image by a weighted vote of the training images most similar to it (cosine of class tokens).\n" +
+      "Classify each test image by a weighted vote of the training images most similar to it.\n" +
         "Writes DIR/results.json and prints top-1 and top-5 accuracy for each k.",
     )
     .option("--ks <list>", "how many neighbours vote", parsePositiveIntegers, [10, 20, 100, 200])
     .option("--temperature <T>", "of the softmax over similarities", parseNumber, 0.07)
     .option("--per-class <list>", "also with so many training images of each class (few-shot)", parsePositiveIntegers)
     .option("--tries <N>", "random draws of the few-shot images, averaged", parsePositiveInteger, 1);
-  addBenchmarkOptions(command);
+  addCommonOptions(command);
   addExamples(
     command,
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",
-    "dinov2 benchmark knn --model pixels --data train/ --test-data val/ --ks 5,20 --out results/",
+    "dinov2 benchmark knn --model pixels --data photos/ --out results/ --ks 5,20",
   );
   return command.action(async (options: KnnCommandOptions) => {
     const { knnEvaluator } = await import("@dinov2/evaluation");
@@ -61,7 +62,7 @@ async function run(evaluator: Evaluator, options: BenchmarkOptions, protocol: Re
 
 /** The options of every benchmark. */
 function addBenchmarkOptions(command: Command): Command {
-  command
+  return command
     .requiredOption("--model <MODEL>", "run folder or .safetensors; the word pixels for shrunk pictures, a baseline")
     .requiredOption(
       "--data <SRC>",
@@ -75,5 +76,4 @@ function addBenchmarkOptions(command: Command): Command {
     .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
     .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
     .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
-  return addCommonOptions(command);
 }

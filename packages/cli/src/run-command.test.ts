@@ -53,6 +53,19 @@ describe("runProgram", () => {
     expect(process.exitCode).toBe(2);
   });
 
+  it("shows help on stdout, without the defaults that go without saying", async () => {
+    let help = "";
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      help += String(text);
+      return true;
+    });
+    await runProgram(programWith(() => expect.unreachable()), ["train", "--help"]);
+    expect(help).toContain("--seed <N>");
+    expect(help).toMatch(/seed of every random choice \(default: 0\)/);
+    expect(help).not.toContain("default: false");
+    expect([written, process.exitCode ?? 0]).toEqual(["", 0]);
+  });
+
   it("prints an InputError of an action as one line, exit code 2", async () => {
     const fail = () => Promise.reject(new InputError("No image in pets/.\nGive another folder."));
     await runProgram(programWith(fail), ["train", "--model", "x"]);

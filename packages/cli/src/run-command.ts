@@ -3,7 +3,7 @@
 // by DINOV2_DEBUG=1.
 
 import { InputError, nearestName } from "@dinov2/foundation";
-import type { Command, CommanderError } from "commander";
+import { Help, type Command, type CommanderError, type Option } from "commander";
 
 const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, " ");
 
@@ -39,9 +39,19 @@ function usageError(error: CommanderError, command: Command): InputError {
   return new InputError(`${sentence[0]!.toUpperCase()}${sentence.slice(1)}${hint} See: ${path} --help`);
 }
 
+/** An option without the default that goes without saying: a flag is off, a list is empty. */
+function withoutPlainDefault(option: Option): Option {
+  const { defaultValue } = option as { defaultValue: unknown };
+  const isPlain = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return isPlain ? Object.assign(Object.create(option) as Option, { defaultValue: undefined }) : option;
+}
+
 /** Makes a command and its children throw what commander would print before it ends the process. */
 function throwUsageErrors(command: Command): void {
   command.configureOutput({ writeErr: () => {}, outputError: () => {} });
+  command.configureHelp({
+    optionDescription: (option) => Help.prototype.optionDescription(withoutPlainDefault(option)),
+  });
   command.exitOverride((error) => {
     throw error.exitCode === 0 ? error : usageError(error, command);
   });

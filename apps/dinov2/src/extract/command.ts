@@ -6,12 +6,12 @@ import type { ExtractOptions } from "./extract.ts";
 
 const DESCRIPTION = `Write a model's features of images to a safetensors file, batch by batch.
 
-Tensors written (M images in the order of the source, files that cannot be decoded left out):
-  x_norm_clstoken    [M, D]     class token after the final norm
-  x_norm_patchtokens [M, N, D]  patch tokens (--tokens all)
-  x_norm_regtokens   [M, R, D]  register tokens (--tokens all, where the model has some)
-  image_names        [bytes]    the images' names, a JSON array in UTF-8 (image sources only)
-  labels             [M]        class numbers (sources with classes; names in the metadata)`;
+Tensors written, for the M images that can be decoded, after the final norm:
+  x_norm_clstoken     [M, D]     class token
+  x_norm_patchtokens  [M, N, D]  patch tokens, with --tokens all
+  x_norm_regtokens    [M, R, D]  registers of a model with some, likewise
+  image_names         [bytes]    names of image files, as a JSON array
+  labels              [M]        class numbers; class_names in the metadata`;
 
 export function extractCommand(): Command {
   const command = new Command("extract")
@@ -19,7 +19,7 @@ export function extractCommand(): Command {
     .requiredOption("--model <MODEL>", "run folder, checkpoint folder, .safetensors or Hugging Face folder")
     .requiredOption(
       "--images <SRC>",
-      "image folder, glob or CSV manifest; or a .safetensors file with a float32 tensor images (N, 3, H, W), already normalised",
+      "image folder, glob or CSV manifest; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",
     )
     .requiredOption("--out <FILE>", "the .safetensors file to write")
     .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"))
@@ -30,8 +30,8 @@ export function extractCommand(): Command {
   addCommonOptions(command);
   addExamples(
     command,
-    "dinov2 extract --model RUN --images photos/ --out features.safetensors --tokens cls",
-    "dinov2 extract --model vits14.safetensors --images pixels.safetensors --out features.safetensors --json",
+    "dinov2 extract --model RUN --images photos/ --out photos.safetensors",
+    "dinov2 extract --model RUN --images pixels.safetensors --out tokens.safetensors",
   );
   return command.action(async (options: ExtractOptions) => {
     const { extract } = await import("./extract.ts");
