@@ -45,3 +45,7 @@ export type { KernelAttributes, KernelInputs, KernelName, KernelOutputs, KernelT
 export { openSafetensors, readSafetensorsHeader, SafetensorsFile, type SafetensorsInfo } from "./safetensors/reader.ts";
 export { writeSafetensors, type SafetensorsTensor } from "./safetensors/writer.ts";
 export type { SafetensorsDtype, TypedArray } from "./safetensors/dtypes.ts";
+
+export { openPth, type PthFile } from "./pth/reader.ts";
+export { PthTensor } from "./pth/tensor-layout.ts";
+export type { PthValue } from "./pth/unpickle.ts";

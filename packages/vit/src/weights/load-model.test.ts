@@ -91,6 +91,31 @@ describe("loadModel", () => {
   });
 });
 
+describe("an official .pth", () => {
+  // Written by torch.save, with the same values in safetensors beside them (tests/parity/fixtures/README.md).
+  const fixture = (name: string) => fileURLToPath(new URL(`../../../../tests/parity/fixtures/${name}`, import.meta.url));
+
+  it("of a plain state dict is read, with half precision parameters as float32", async () => {
+    const model = await loadModel(fixture("ckpt_statedict.pth"), { numHeads: 2 });
+    await expectValues(model, fixture("ckpt_statedict.safetensors"), "");
+  });
+
+  it("of a training checkpoint gives the teacher's backbone", async () => {
+    const model = await loadModel(fixture("ckpt_training.pth"), { numHeads: 2 });
+    await expectValues(model, fixture("ckpt_training.safetensors"), "teacher/backbone.");
+  });
+
+  it("without a backbone is refused in one line", async () => {
+    await expect(loadModel(fixture("ckpt_parameters.pth"))).rejects.toThrow("ckpt_parameters.pth holds no vision transformer");
+  });
+
+  async function expectValues(model: VisionTransformer, path: string, prefix: string): Promise<void> {
+    const expected = await openSafetensors(path);
+    for (const [name, { data }] of await model.stateDict()) expect(data).toEqual(await expected.read(prefix + name));
+    await expected.close();
+  }
+});
+
 describe("inferConfig", () => {
   const shapesOf = (config: VisionTransformerConfig) => new Map(vitParameterSpecs(config).map(({ name, shape }) => [name, shape]));
 

@@ -2,6 +2,7 @@
 //   RUN/                          a training run; its newest checkpoint's teacher
 //   RUN/checkpoints/step-…/       one checkpoint; the teacher
 //   MODEL.safetensors             official names, plain or with a prefix
+//   MODEL.pth                     the same, as torch.save wrote it (the published weights)
 //   FOLDER/ with config.json      a Hugging Face model (`model_type` dinov2 or dinov2_with_registers)
 
 import { readFile, stat } from "node:fs/promises";
@@ -15,7 +16,7 @@ import { VisionTransformer } from "../vision-transformer.ts";
 import { assertMatches, compareWeights } from "./compare.ts";
 import { configFromHuggingFace, isHuggingFaceConfig, officialNames } from "./huggingface.ts";
 import { inferConfig } from "./infer-config.ts";
-import { backboneOf, safetensorsSource, type WeightSource } from "./source.ts";
+import { backboneOf, pthSource, safetensorsSource, type WeightSource } from "./source.ts";
 
 export interface LoadModelOptions {
   /** For a file that does not say it and whose heads are not 64 wide. */
@@ -52,8 +53,9 @@ async function openModel(path: string, options: LoadModelOptions): Promise<Opene
   const entry = await stat(path).catch(() => null);
   if (entry === null) throw new InputError(`No model at ${path}; expected a run folder, a checkpoint or a .safetensors file.`);
   if (entry.isDirectory()) return openFolder(path, options);
-  if (extname(path) === ".safetensors") return openOfficial(path, options);
-  throw new InputError(`${path} is not a model that can be read; expected .safetensors or a folder.`);
+  const open = openers[extname(path)];
+  if (open) return openOfficial(path, options, open);
+  throw new InputError(`${path} is not a model that can be read; expected .safetensors, .pth or a folder.`);
 }
 
 async function openFolder(folder: string, options: LoadModelOptions): Promise<OpenedModel> {
@@ -71,9 +73,16 @@ async function openFolder(folder: string, options: LoadModelOptions): Promise<Op
   );
 }
 
-async function openOfficial(path: string, options: LoadModelOptions): Promise<OpenedModel> {
+/** File formats by extension. */
+const openers: Readonly<Record<string, (path: string) => Promise<WeightSource>>> = {
+  ".safetensors": safetensorsSource,
+  ".pth": pthSource,
+  ".pt": pthSource,
+};
+
+async function openOfficial(path: string, options: LoadModelOptions, open = safetensorsSource): Promise<OpenedModel> {
   if (!(await isFile(path))) throw new InputError(`No model at ${path}; the checkpoint is not complete.`);
-  const file = await safetensorsSource(path);
+  const file = await open(path);
   return closingOnError(file, () => {
     const source = backboneOf(file);
     const stored = source.metadata[configKey];

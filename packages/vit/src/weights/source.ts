@@ -2,7 +2,7 @@
 // of a billion parameters is never in memory twice. A rule that renames or merges is a source around another one.
 
 import { InputError } from "@dinov2/foundation";
-import { openSafetensors } from "@dinov2/tensor";
+import { openPth, openSafetensors, PthTensor, type PthValue } from "@dinov2/tensor";
 import type { Shape } from "./compare.ts";
 
 export interface WeightSource {
@@ -29,6 +29,31 @@ export async function safetensorsSource(path: string): Promise<WeightSource> {
     },
     close: () => file.close(),
   };
+}
+
+/**
+ * The state dict in what `torch.save` wrote: the saved value itself, or what a training checkpoint holds under `teacher`
+ * or else `model` (`load_pretrained_weights` of `dinov2/utils/utils.py`).
+ */
+export async function pthSource(path: string): Promise<WeightSource> {
+  const file = await openPth(path);
+  const tensors = new Map([...stateDictOf(file.value)].filter((entry): entry is [string, PthTensor] => entry[1] instanceof PthTensor));
+  return {
+    origin: path,
+    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+    metadata: {},
+    read: async (name) => {
+      const values = await file.read(tensors.get(name)!);
+      return values instanceof Float32Array ? values : Float32Array.from(values);
+    },
+    close: () => file.close(),
+  };
+}
+
+function stateDictOf(value: PthValue): Map<PthValue, PthValue> {
+  if (!(value instanceof Map)) return new Map();
+  const inside = value.get("teacher") ?? value.get("model");
+  return inside instanceof Map ? inside : value;
 }
 
 /**
