@@ -53,29 +53,41 @@ export function layerScaleGrad(args: usize, chunk: i32, _scratch: usize): void {
   }
 }
 
-/** y[indices[k]] += scale gamma residual[k], one sample per chunk. Slots: 0 y [B,N,D], 1 residual [K,N,D], 2 gamma or 0, 3 indices, 4 N, 5 D, 6 scale. */
+/**
+ * y[indices[k]] += scale gamma residual[k]. Slots: 0 y [B,N,D], 1 residual [K,N,D], 2 gamma or 0, 3 indices, 4 N, 5 D,
+ * 6 scale, 7 K, 8 samples per chunk.
+ */
 export function addSubset(args: usize, chunk: i32, _scratch: usize): void {
   const tokens = integerAt(args, 4);
   const width = integerAt(args, 5);
-  const sample = load<i32>(element(pointerAt(args, 3), chunk));
-  for (let token: i32 = 0; token < tokens; token++) {
-    const y = element(pointerAt(args, 0), (sample * tokens + token) * width);
-    addScaled(y, element(pointerAt(args, 1), (chunk * tokens + token) * width), pointerAt(args, 2), floatAt(args, 6), y, width);
+  const begin = chunk * integerAt(args, 8);
+  const end = min(begin + integerAt(args, 8), integerAt(args, 7));
+  for (let k = begin; k < end; k++) {
+    const y = element(pointerAt(args, 0), load<i32>(element(pointerAt(args, 3), k)) * tokens * width);
+    const residual = element(pointerAt(args, 1), k * tokens * width);
+    for (let token: i32 = 0; token < tokens; token++) {
+      const at = y + element(0, token * width);
+      addScaled(at, residual + element(0, token * width), pointerAt(args, 2), floatAt(args, 6), at, width);
+    }
   }
 }
 
-/** Slots: 0 dy [B,N,D], 1 residual, 2 gamma or 0, 3 indices, 4 N, 5 D, 6 scale, 7 dResidual [K,N,D], 8 partial dGamma [K,D]. */
+/** Slots as addSubset's, with dy in the place of y; 9 dResidual [K,N,D], 10 partial dGamma [chunks,D]. */
 export function addSubsetGrad(args: usize, chunk: i32, _scratch: usize): void {
   const tokens = integerAt(args, 4);
   const width = integerAt(args, 5);
-  const sample = load<i32>(element(pointerAt(args, 3), chunk));
-  const dGamma = element(pointerAt(args, 8), chunk * width);
-  if (pointerAt(args, 2) !== 0) memory.fill(dGamma, 0, <usize>(4 * width));
-  for (let token: i32 = 0; token < tokens; token++) {
-    const own = element(0, (chunk * tokens + token) * width);
-    scaledGradient(
-      element(pointerAt(args, 0), (sample * tokens + token) * width), pointerAt(args, 1) + own, pointerAt(args, 2), floatAt(args, 6),
-      pointerAt(args, 7) + own, dGamma, width,
-    );
+  const begin = chunk * integerAt(args, 8);
+  const end = min(begin + integerAt(args, 8), integerAt(args, 7));
+  const dGamma = element(pointerAt(args, 10), chunk * width);
+  memory.fill(dGamma, 0, <usize>(4 * width));
+  for (let k = begin; k < end; k++) {
+    const dy = element(pointerAt(args, 0), load<i32>(element(pointerAt(args, 3), k)) * tokens * width);
+    const own = element(0, k * tokens * width);
+    for (let token: i32 = 0; token < tokens; token++) {
+      const at = element(0, token * width);
+      scaledGradient(
+        dy + at, pointerAt(args, 1) + own + at, pointerAt(args, 2), floatAt(args, 6), pointerAt(args, 9) + own + at, dGamma, width,
+      );
+    }
   }
 }

@@ -75,10 +75,17 @@ export class KernelContext {
 
   /**
    * A kernel over rows that leaves `width` partial sums per chunk, added up into `sums`.
-   * `slots` are given where the partial sums go and the rows per chunk.
+   * `slots` are given where the partial sums go and the rows per chunk, which is `minimum` or more.
    */
-  reducing(kernel: string, rows: number, width: number, sums: number, slots: (partial: number, size: number) => number[]): void {
-    const size = Math.max(16, Math.ceil(rows / reductionChunks));
+  reducing(
+    kernel: string,
+    rows: number,
+    width: number,
+    sums: number,
+    slots: (partial: number, size: number) => number[],
+    minimum = 16,
+  ): void {
+    const size = Math.max(minimum, Math.ceil(rows / reductionChunks));
     const chunks = Math.max(1, Math.ceil(rows / size));
     this.withFloats(chunks * width, (partial) => {
       this.pool.run(kernel, chunks, slots(partial, size));

@@ -1,5 +1,6 @@
 import { util } from "@tensorflow/tfjs-core";
 import type { FusedKernels } from "../context.ts";
+import { rowsPerChunk } from "../context.ts";
 import { float } from "../pool.ts";
 
 export const residualKernels: FusedKernels = {
@@ -23,9 +24,11 @@ export const residualKernels: FusedKernels = {
     const [, tokens, width] = x.shape as [number, number, number];
     const y = context.output([...x.shape]);
     context.elementwise("copy", util.sizeFromShape(x.shape), [context.at(x), context.at(y)]);
-    context.withIntegers(indices, (rows) => {
-      const pointers = [context.at(y), context.at(residual), gamma === undefined ? 0 : context.at(gamma), rows];
-      context.pool.run("addSubset", indices.length, [...pointers, tokens, width, float(scale)]);
+    const samples = indices.length;
+    const size = rowsPerChunk(samples, tokens * width);
+    context.withIntegers(indices, (taken) => {
+      const pointers = [context.at(y), context.at(residual), gamma === undefined ? 0 : context.at(gamma), taken];
+      context.pool.run("addSubset", Math.ceil(samples / size), [...pointers, tokens, width, float(scale), samples, size]);
     });
     return [y];
   },
@@ -33,14 +36,17 @@ export const residualKernels: FusedKernels = {
   AddResidualSubsetGrad(context, { dy, residual, gamma }, { indices, scale }) {
     const [samples, tokens, width] = residual.shape as [number, number, number];
     const dResidual = context.output([...residual.shape]);
-    const dGamma = gamma === undefined ? undefined : context.output([width]);
-    context.withIntegers(indices, (rows) => {
-      context.withFloats(samples * width, (partial) => {
-        const pointers = [context.at(dy), context.at(residual), gamma === undefined ? 0 : context.at(gamma), rows];
-        context.pool.run("addSubsetGrad", samples, [...pointers, tokens, width, float(scale), context.at(dResidual), partial]);
-        if (dGamma !== undefined) context.addRows(partial, samples, width, context.at(dGamma));
-      });
-    });
-    return dGamma === undefined ? [dResidual] : [dResidual, dGamma];
+    return context.withIntegers(indices, (taken) =>
+      context.withFloats(width, (sums) => {
+        const pointers = [context.at(dy), context.at(residual), gamma === undefined ? 0 : context.at(gamma), taken];
+        context.reducing("addSubsetGrad", samples, width, sums, (partial, size) => [
+          ...pointers, tokens, width, float(scale), samples, size, context.at(dResidual), partial,
+        ], 1);
+        if (gamma === undefined) return [dResidual];
+        const dGamma = context.output([width]);
+        context.elementwise("copy", width, [sums, context.at(dGamma)]);
+        return [dResidual, dGamma];
+      }),
+    );
   },
 };
