@@ -25,7 +25,8 @@ interface UnicodeEmoji {
   readonly group: string;
 }
 
-const emojiPresentation = 0xfe0f;
+/** Code points that one source writes and another leaves out: "show as emoji", and the end of a flag's tag sequence. */
+const optionalCodePoints: readonly number[] = [0xfe0f, 0xe007f];
 const isSkinTone = (codePoint: number): boolean => codePoint >= 0x1f3fb && codePoint <= 0x1f3ff;
 
 /** Code points of an asset's file name; `_` joins the tag characters of the flags of England, Scotland and Wales. */
@@ -33,10 +34,10 @@ export function parseCodePoints(id: string): number[] {
   return id.split(/[-_]/).map((text) => Number.parseInt(text, 16));
 }
 
-/** What two spellings of an emoji have in common: no presentation selector, no skin tone. */
+/** What two spellings of an emoji have in common: no skin tone, nothing optional. */
 export function baseKey(codePoints: readonly number[]): string {
   return codePoints
-    .filter((codePoint) => codePoint !== emojiPresentation && !isSkinTone(codePoint))
+    .filter((codePoint) => !optionalCodePoints.includes(codePoint) && !isSkinTone(codePoint))
     .map((codePoint) => codePoint.toString(16))
     .join("-");
 }
