@@ -5,9 +5,8 @@
 
 import { InputError, type RandomStream } from "@dinov2/foundation";
 import { l2Normalize, linear, tf, weightNorm } from "@dinov2/tensor";
+import { Network } from "./network.ts";
 import { createParameters, linearSpecs, ones, parameter, type ParameterMap, type ParameterSpec } from "./parameters.ts";
-import type { WeightReport } from "./weights/compare.ts";
-import { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 
 export interface DinoHeadConfig {
   /** D, the backbone's width. */
@@ -32,11 +31,13 @@ export const dinoHeadDefaults = {
 
 const normalisationEpsilon = 1e-12;
 
-export class DinoHead {
+export class DinoHead extends Network {
   private constructor(
     readonly config: DinoHeadConfig,
-    readonly parameters: ParameterMap,
-  ) {}
+    parameters: ParameterMap,
+  ) {
+    super(parameters);
+  }
 
   /** A fresh head with the official initialisation. */
   static create(config: DinoHeadConfig, random: RandomStream): DinoHead {
@@ -56,25 +57,6 @@ export class DinoHead {
       const prototypes = weightNorm(this.variable("last_layer.weight_v"), this.variable("last_layer.weight_g"));
       return linear(unit, prototypes) as tf.Tensor2D;
     });
-  }
-
-  /** Takes over weights by official name, strictly unless told otherwise (`loadWeights`). */
-  load(weights: Iterable<readonly [string, WeightArray]>, options: LoadOptions = {}): WeightReport {
-    return loadWeights(this, weights, options);
-  }
-
-  /** The parameters' values by official name, in the official order. */
-  stateDict(): Promise<StateDict> {
-    return stateDict(this);
-  }
-
-  /** Number of trainable numbers. */
-  get parameterCount(): number {
-    return [...this.parameters.values()].reduce((sum, variable) => sum + variable.size, 0);
-  }
-
-  dispose(): void {
-    for (const variable of this.parameters.values()) variable.dispose();
   }
 
   private variable(name: string): tf.Variable<tf.Rank.R2> {

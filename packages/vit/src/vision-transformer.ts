@@ -18,6 +18,7 @@ import {
   type IntermediateLayer,
   type IntermediateLayerOptions,
 } from "./features.ts";
+import { Network } from "./network.ts";
 import { unpackSegment, type Segment } from "./packing.ts";
 import { createParameters, parameter, vitParameterSpecs, type ParameterMap } from "./parameters.ts";
 import { patchGrid } from "./patch-embed.ts";
@@ -25,7 +26,7 @@ import { storedGridSide } from "./position-embedding.ts";
 import { stochasticDepth, type ChooseSamples, type StochasticDepth } from "./stochastic-depth.ts";
 import { prepareTokens, type Crops } from "./tokens.ts";
 import type { WeightReport } from "./weights/compare.ts";
-import { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
+import type { LoadOptions, WeightArray } from "./weights/load-weights.ts";
 
 export interface ForwardOptions {
   /** Turns stochastic depth on. */
@@ -44,13 +45,14 @@ export interface PackedTokens {
 }
 
 /** Vision transformer with the official parameter names (`dinov2/models/vision_transformer.py`). */
-export class VisionTransformer {
+export class VisionTransformer extends Network {
   private readonly blocks: readonly Block[];
 
   private constructor(
     private currentConfig: VisionTransformerConfig,
-    readonly parameters: ParameterMap,
+    parameters: ParameterMap,
   ) {
+    super(parameters);
     this.blocks = Array.from({ length: currentConfig.depth }, (_, i) => readBlock(currentConfig, parameters, i));
   }
 
@@ -135,25 +137,11 @@ export class VisionTransformer {
    * Takes over weights by official name, strictly unless told otherwise (`loadWeights`). A position embedding of
    * another size is kept as it comes, in a new variable, so load before an optimiser takes hold of the parameters.
    */
-  load(weights: Iterable<readonly [string, WeightArray]>, options: LoadOptions = {}): WeightReport {
-    const report = loadWeights(this, weights, options);
+  override load(weights: Iterable<readonly [string, WeightArray]>, options: LoadOptions = {}): WeightReport {
+    const report = super.load(weights, options);
     const side = storedGridSide(parameter(this.parameters, "pos_embed").shape);
     this.currentConfig = { ...this.currentConfig, imageSize: side * this.currentConfig.patchSize };
     return report;
-  }
-
-  /** The parameters' values by official name, in the official order. */
-  stateDict(): Promise<StateDict> {
-    return stateDict(this);
-  }
-
-  /** Number of trainable numbers. */
-  get parameterCount(): number {
-    return [...this.parameters.values()].reduce((sum, variable) => sum + variable.size, 0);
-  }
-
-  dispose(): void {
-    for (const variable of this.parameters.values()) variable.dispose();
   }
 
   /** All crops tokenised, each with its own resized position embedding, and packed. */
