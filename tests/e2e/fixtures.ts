@@ -31,6 +31,16 @@ export async function writeImage(path: string, colour: string, variant: number, 
     .toFile(path);
 }
 
+const tinyRecipe = `
+model: { size: tiny, embedDim: 16, depth: 2, numHeads: 2, patchSize: 8, dropPathRate: 0.2 }
+heads: { dino: { prototypes: 16, hiddenDim: 16, bottleneckDim: 8 } }
+crops: { globalSize: 16, localSize: 8, localCount: 2 }
+schedule: { steps: 4, warmupSteps: 1, freezeLastLayerSteps: 1 }
+data: { batchSize: 4 }
+checkpoint: { everySteps: 2 }
+log: { everySteps: 1 }
+`;
+
 /**
  * A folder with everything the tests read:
  *
@@ -39,7 +49,9 @@ export async function writeImage(path: string, colour: string, variant: number, 
  *     mixed/                         19 images and one that is no image
  *     spoilt/                        12 files that are no images, among 12 images
  *     broken/  notes/  empty/        nothing that can be decoded
- *     model.safetensors  damaged.safetensors  pixels.safetensors
+ *     model.safetensors              `tinyConfig`; mismatched.safetensors says it is another architecture
+    damaged.safetensors  pixels.safetensors  odd.safetensors
+    tiny.yaml                      a recipe of four steps
  */
 export async function createFixtures(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "dinov2-e2e-"));
@@ -64,6 +76,7 @@ export async function createFixtures(): Promise<string> {
   await mkdir(join(root, "empty"));
   await mkdir(join(root, "notes"));
   await writeFile(join(root, "notes", "readme.txt"), "no image here");
+  await writeFile(join(root, "tiny.yaml"), tinyRecipe);
   await writeModels(root);
   return root;
 }
@@ -72,6 +85,8 @@ async function writeModels(root: string): Promise<void> {
   await useBackend({ name: "cpu" });
   const model = tinyModel();
   await saveModel(join(root, "model.safetensors"), model);
+  const claimed = JSON.stringify({ ...tinyConfig, depth: 3, numRegisterTokens: 0 });
+  await writeSafetensors(join(root, "mismatched.safetensors"), Object.fromEntries(await model.stateDict()), { model: claimed });
   model.dispose();
   await writeFile(join(root, "damaged.safetensors"), Buffer.from("this was never a model"));
   const random = RandomStream.fromSeed(2);

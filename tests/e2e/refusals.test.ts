@@ -21,6 +21,11 @@ describe("dinov2", () => {
     return ["benchmark", "knn", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
   };
 
+  const pretrain = (changes: Readonly<Record<string, string>>, ...more: string[]) => {
+    const options = { recipe: "tiny.yaml", data: "colours", out: "out", backend: "cpu", ...changes };
+    return ["pretrain", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]), ...more];
+  };
+
   it.concurrent.each<[mistake: string, words: () => string[], line: RegExp]>([
     ["an unknown command", () => ["extrat"], /Unknown command 'extrat'\. Did you mean extract\?/],
     ["an unknown option", () => [...extract({}), "--batchsize", "4"], /Unknown option '--batchsize'.*--batch-size/],
@@ -43,10 +48,22 @@ describe("dinov2", () => {
     ["a missing model", () => extract({ model: "nowhere" }), /No model at nowhere; expected a run folder/],
     ["a damaged model", () => extract({ model: "damaged.safetensors" }), /damaged\.safetensors is not a valid safetensors file/],
     ["a folder that is no model", () => extract({ model: "colours" }), /colours holds no model; expected/],
+    ["a checkpoint of another architecture", () => extract({ model: "mismatched.safetensors" }), /blocks\.2.*register_tokens|register_tokens.*blocks\.2/],
     ["an output that is a folder", () => extract({ out: "colours" }), /--out colours is a folder, a file was expected/],
     ["an output below a file", () => knn({ out: "model.safetensors/deep" }), /--out .* cannot be written: .*model\.safetensors is a file/],
     ["images without classes", () => knn({ data: "mixed" }), /mixed has no classes; expected class sub-folders/],
     ["test classes that cannot be learnt", () => knn({ data: "sides/train", "test-data": "sides" }), /Class "train" of sides is not among/],
+    ["to train on a missing folder", () => pretrain({ data: "nowhere" }), /There is no file or folder nowhere/],
+    ["to train on an empty folder", () => pretrain({ data: "empty" }), /Folder empty is empty/],
+    ["to train on a folder without an image", () => pretrain({ data: "notes" }), /no image; expected files that end in/],
+    ["to train without a decodable image", () => pretrain({ data: "broken", set: "data.batchSize=2" }), /images cannot be used/],
+    ["to train on images over the pixel limit", () => pretrain({ set: "data.pixelLimit=1599" }), /40 x 40 pixels are more than the limit/],
+    ["a crop that is no multiple of the patch", () => pretrain({ set: "crops.globalSize=20" }), /globalSize is 20, expected a multiple of .*16 or 24/],
+    ["an unknown recipe", () => pretrain({ recipe: "vits14-foldr" }), /Unknown recipe "vits14-foldr".*vits14-folder/],
+    ["an unknown recipe key", () => pretrain({ set: "data.batchsize=2" }), /unknown key "data\.batchsize", did you mean "data\.batchSize"\?/],
+    ["no recipe", () => ["pretrain", "--data", "colours", "--out", "out"], /--recipe is missing; give a YAML file or one of/],
+    ["to resume what never started", () => pretrain({}, "--resume"), /Nothing to resume in out/],
+    ["a run folder below a file", () => pretrain({ out: "model.safetensors/run" }), /cannot be written: .* is a file/],
   ])("refuses %s", async (_mistake, words, line) => {
     await expectRefusal(words(), root, line);
   });
@@ -62,7 +79,7 @@ describe("dinov2", () => {
     for (const command of ["pretrain", "extract", "benchmark", "doctor", "demo"]) expect(stdout).toContain(`  ${command}`);
   });
 
-  it("writes damaged input's details only when asked to", async () => {
+  it("shows no stack unless asked to", async () => {
     const { stderr } = await dinov2(extract({ model: join(root, "damaged.safetensors") }), root);
     expect(stderr).not.toMatch(/ at .*\.ts:\d+/);
   });

@@ -63,7 +63,7 @@ async function run(evaluator: Evaluator, options: BenchmarkOptions, protocol: Re
 /** The options of every benchmark. */
 function addBenchmarkOptions(command: Command): Command {
   return command
-    .requiredOption("--model <MODEL>", "run folder or .safetensors; the word pixels for shrunk pictures, a baseline")
+    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for shrunk pictures as a baseline")
     .requiredOption(
       "--data <SRC>",
       "labelled images: a folder with train and val (or test) in it, class folders, or a CSV manifest",

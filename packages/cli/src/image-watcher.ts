@@ -16,14 +16,15 @@ export class ImageWatcher {
 
   constructor(private readonly stream?: ProgressOptions["stream"]) {}
 
-  /** `done` of `total` images of a stage are dealt with. */
+  /** `done` of `total` images of a stage are dealt with; 0 begins the stage. */
   readonly progress = (stage: string, done: number, total: number): void => {
     if (this.bar?.stage !== stage) {
       this.bar?.progress.finish();
       const stream = this.stream && { stream: this.stream };
       this.bar = { stage, progress: new Progress({ label: stage, total, unit: "images", ...stream }) };
     }
-    for (const { name, reason } of this.unsaid.splice(0)) this.bar.progress.note(`left out ${name}: ${reason}`);
+    if (done === 0) return;
+    this.nameSkipped();
     this.bar.progress.update(done);
   };
 
@@ -35,7 +36,7 @@ export class ImageWatcher {
 
   /** All stages are through. */
   finish(): void {
-    for (const { name, reason } of this.unsaid.splice(0)) this.bar?.progress.note(`left out ${name}: ${reason}`);
+    this.nameSkipped();
     this.bar?.progress.finish();
     this.bar = undefined;
   }
@@ -43,5 +44,9 @@ export class ImageWatcher {
   /** Takes a bar away before an error message; without effect after `finish`. */
   clear(): void {
     this.bar?.progress.clear();
+  }
+
+  private nameSkipped(): void {
+    for (const { name, reason } of this.unsaid.splice(0)) this.bar?.progress.note(`left out ${name}: ${reason}`);
   }
 }

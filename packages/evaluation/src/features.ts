@@ -32,6 +32,7 @@ export async function extractFeatures(
   const all = createFeatureMatrix(dataset.length, backbone.width);
   const rows = new Int32Array(dataset.length);
   let count = 0;
+  progress?.(stage, 0, dataset.length);
   const reading = { batchSize, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
   for await (const batch of loadEvalImages(dataset, { ...backbone.imageSizes, ...reading })) {
     all.values.set(await batchFeatures(backbone, batch.images, batch.shape), count * all.width);

@@ -16,7 +16,7 @@ Tensors written, for the M images that can be decoded, after the final norm:
 export function extractCommand(): Command {
   const command = new Command("extract")
     .description(DESCRIPTION)
-    .requiredOption("--model <MODEL>", "run folder, checkpoint folder, .safetensors or Hugging Face folder")
+    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder")
     .requiredOption(
       "--images <SRC>",
       "image folder, glob or CSV manifest; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",

@@ -90,6 +90,7 @@ async function writeFeatures(
   const reading = { batchSize, skipped: watcher.skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
   let file: FeatureFile | undefined; // begun when there is something to write
   let written = 0;
+  watcher.progress("extracting", 0, source.count);
   try {
     for await (const batch of source.batches(reading)) {
       const shape = [batch.count, 3, source.height, source.width] as const;

@@ -1,0 +1,122 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ImageDataset } from "@dinov2/data";
+import { RandomStream } from "@dinov2/foundation";
+import { tf, useBackend } from "@dinov2/tensor";
+import { vitConfig, VisionTransformer } from "@dinov2/vit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { evaluationSizes, pixelBackbone, vitBackbone } from "./backbone.ts";
+import type { Measurement } from "./evaluator.ts";
+import { extractFeatures } from "./features.ts";
+import { knnEvaluator } from "./knn-evaluator.ts";
+
+let folder: string;
+let vit: VisionTransformer;
+
+/** An uncompressed RGB TIFF: its directory of (tag, type, count, value), then the bits of a sample, then the pixels. */
+function tiff(width: number, height: number, pixels: Uint8Array): Buffer {
+  const entries = [
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, 3, 122], // bits of each sample, at byte 122
+    [259, 3, 1, 1],
+    [262, 3, 1, 2],
+    [273, 4, 1, 128], // the pixels, at byte 128
+    [277, 3, 1, 3],
+    [278, 4, 1, height],
+    [279, 4, 1, pixels.length],
+  ] as const;
+  const header = Buffer.alloc(128);
+  header.write("II*\0");
+  header.writeUInt32LE(8, 4);
+  header.writeUInt16LE(entries.length, 8);
+  entries.forEach(([tag, type, count, value], i) => {
+    header.writeUInt16LE(tag, 10 + 12 * i);
+    header.writeUInt16LE(type, 12 + 12 * i);
+    header.writeUInt32LE(count, 14 + 12 * i);
+    header.writeUInt32LE(value, 18 + 12 * i);
+  });
+  [8, 8, 8].forEach((bits, i) => header.writeUInt16LE(bits, 122 + 2 * i));
+  return Buffer.concat([header, pixels]);
+}
+
+/** `count` pictures in two classes, red and blue with noise; file number `spoilt` is no picture. */
+async function pictures(name: string, count: number, spoilt = -1): Promise<ImageDataset> {
+  const random = RandomStream.fromSeed(1).split(name);
+  for (let i = 0; i < count; i++) {
+    const pixels = Uint8Array.from({ length: 3 * 20 * 16 }, (_, byte) => (byte % 3 === (i % 2) * 2 ? 200 : 40) + random.integer(40));
+    const content = i === spoilt ? "nothing" : tiff(20, 16, pixels);
+    await writeFile(join(folder, `${name}-${i}.tiff`), content);
+  }
+  return {
+    length: count,
+    classNames: ["red", "blue"],
+    name: (i) => `${name}-${i}`,
+    label: (i) => i % 2,
+    source: (i) => join(folder, `${name}-${i}.tiff`),
+  };
+}
+
+beforeAll(async () => {
+  await useBackend({ name: "cpu" });
+  folder = await mkdtemp(join(tmpdir(), "dinov2-evaluation-"));
+  const config = vitConfig("tiny", { imageSize: 16, patchSize: 8, embedDim: 16, depth: 1, numHeads: 2 });
+  vit = VisionTransformer.create(config, RandomStream.fromSeed(3));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("extractFeatures", () => {
+  it("gives the same rows in batches of any size, in the dataset's order", async () => {
+    const dataset = await pictures("batches", 7);
+    const backbone = vitBackbone("fresh", vit);
+    const [one, three] = await Promise.all([1, 3].map((batchSize) => extractFeatures(backbone, dataset, { batchSize })));
+    expect([...three!.rows]).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const worst = one!.features.values.reduce((most, x, i) => Math.max(most, Math.abs(x - three!.features.values[i]!)), 0);
+    expect(worst).toBeLessThan(1e-5); // float32 rounding
+  });
+
+  it("leaves out a file that is no picture, and says which", async () => {
+    const dataset = await pictures("spoilt", 12, 5);
+    const skipped: string[] = [];
+    const { features, rows } = await extractFeatures(pixelBackbone(4), dataset, { batchSize: 4, skipped: (name) => skipped.push(name) });
+    expect([...rows]).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+    expect([features.count, features.values.length]).toEqual([11, 11 * 48]);
+    expect(skipped).toEqual(["spoilt-5"]);
+  });
+
+  it("leaves no tensor behind", async () => {
+    const dataset = await pictures("tensors", 4);
+    const before = tf.memory().numTensors;
+    await extractFeatures(vitBackbone("fresh", vit), dataset, { batchSize: 2 });
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("evaluationSizes", () => {
+  it("is the official 256 and 224 for a released model, and in proportion for a smaller one", () => {
+    expect(evaluationSizes({ imageSize: 518, patchSize: 14 })).toEqual({ cropSize: 224, resizeSize: 256 });
+    expect(evaluationSizes({ imageSize: 48, patchSize: 8 })).toEqual({ cropSize: 48, resizeSize: 55 });
+  });
+
+  it("refuses a size that is no whole number of patches, and names the nearest", () => {
+    expect(() => evaluationSizes({ imageSize: 518, patchSize: 14 }, { cropSize: 225 })).toThrow("use --size 224");
+  });
+});
+
+describe("knnEvaluator", () => {
+  async function run(seed: number): Promise<Measurement[]> {
+    const task = { train: await pictures("train", 16), test: await pictures("test", 6) };
+    const evaluator = knnEvaluator({ ks: [1, 4], perClass: [3], tries: 2 });
+    const measurements: Measurement[] = [];
+    for await (const measurement of evaluator.run(pixelBackbone(4), { task, seed })) measurements.push(measurement);
+    return measurements;
+  }
+
+  it("measures each k by all images, and by a few of each class with that number among the ks", async () => {
+    const measurements = await run(0);
+    const names = ["k1.top1", "k1.top5", "k4.top1", "k4.top5", "n3.k1.top1", "n3.k1.top5", "n3.k3.top1", "n3.k3.top5"];
+    expect(measurements.map(({ metric }) => metric)).toEqual(names);
+    expect(measurements.every(({ value }) => value === 1)).toBe(true); // red and blue, whatever is drawn
+  });
+});

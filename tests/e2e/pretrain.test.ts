@@ -1,0 +1,70 @@
+import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dinov2, dinov2Json, expectRefusal } from "./command-line.ts";
+import { createFixtures } from "./fixtures.ts";
+
+describe("dinov2 pretrain", () => {
+  let root: string;
+  beforeAll(async () => {
+    root = await createFixtures();
+    const { code, stderr } = await dinov2(pretrain("whole"), root);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  });
+  afterAll(() => rm(root, { recursive: true }));
+
+  const pretrain = (out: string, ...more: string[]) => [
+    ...["pretrain", "--recipe", "tiny.yaml", "--data", "colours", "--out", out, "--backend", "cpu", "--seed", "7"],
+    ...more,
+  ];
+
+  it("leaves a run folder that extract and benchmark knn read", async () => {
+    const extracted = await dinov2Json<{ tensors: Record<string, number[]> }>(
+      ["extract", "--model", "whole", "--images", "colours", "--out", "whole.safetensors", "--backend", "cpu"],
+      root,
+    );
+    expect(extracted.tensors).toEqual({ x_norm_clstoken: [24, 16], x_norm_patchtokens: [24, 4, 16] });
+    const words = ["benchmark", "knn", "--model", "whole", "--data", "sides", "--out", "results", "--ks", "1"];
+    const { metrics } = await dinov2Json<{ metrics: Record<string, number> }>([...words, "--backend", "cpu"], root);
+    expect(Object.keys(metrics)).toEqual(["k1.top1", "k1.top5"]);
+  });
+
+  it("gives the same weights when it was stopped half way and resumed", async () => {
+    await cp(join(root, "whole"), join(root, "stopped"), { recursive: true });
+    await rm(join(root, "stopped/checkpoints/step-0000004"), { recursive: true });
+    await writeFile(join(root, "stopped/checkpoints/latest"), "step-0000002");
+    const { code } = await dinov2([...pretrain("stopped"), "--resume"], root);
+    expect(code).toBe(0);
+    for (const file of ["teacher", "student", "optimizer"]) {
+      const path = (run: string) => join(root, run, `checkpoints/step-0000004/${file}.safetensors`);
+      expect((await readFile(path("stopped"))).equals(await readFile(path("whole"))), file).toBe(true);
+    }
+  });
+
+  it("refuses to resume with a changed recipe, or to start over in a run folder, and changes nothing", async () => {
+    const before = await readFile(join(root, "whole/metrics.jsonl"), "utf8");
+    await expectRefusal([...pretrain("whole", "--set", "model.depth=3"), "--resume"], root, /changed recipe.*model\.depth: 2 → 3/);
+    await expectRefusal(pretrain("whole"), root, /run folder whole is not empty.*--resume/);
+    expect(await readFile(join(root, "whole/metrics.jsonl"), "utf8")).toBe(before);
+  });
+
+  it("skips a spoilt image, counts it and names it", async () => {
+    const { code, stdout, stderr } = await dinov2([...pretrain("mixed-run"), "--data", "mixed"], root);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^Left out spoilt-0\.jpg: cannot be decoded/m);
+    expect(stdout).toMatch(/1 unreadable/);
+  });
+
+  it("stops when too many images are spoilt, and says how many", async () => {
+    const words = [...pretrain("spoilt-run"), "--data", "spoilt", "--set", "schedule.steps=40"];
+    const { code, stderr } = await dinov2(words, root);
+    expect(code).toBe(2);
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^dinov2: \d+ of \d+ images cannot be used, more than the allowed 10 %/);
+  });
+
+  it("leaves a checkpoint that is no model any more once its file is damaged", async () => {
+    await copyFile(join(root, "damaged.safetensors"), join(root, "whole/checkpoints/step-0000002/teacher.safetensors"));
+    const words = ["extract", "--model", "whole/checkpoints/step-0000002", "--images", "colours", "--out", "x.safetensors"];
+    await expectRefusal([...words, "--backend", "cpu"], root, /is not a valid safetensors file/, join(root, "x.safetensors"));
+  });
+});
