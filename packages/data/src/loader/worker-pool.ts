@@ -33,7 +33,7 @@ export class WorkerPool {
   private readonly members: Member[];
   private readonly waiting: Pending[] = [];
   private nextId = 0;
-  private closed = false;
+  private ending: Promise<unknown> | undefined;
   private broken: Error | undefined;
 
   constructor(job: SampleJob, count: number) {
@@ -58,9 +58,9 @@ export class WorkerPool {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
     this.rejectAll(new Error("The loader was closed."));
-    await Promise.all(this.members.map(({ worker }) => endOf(worker)));
+    this.ending ??= Promise.all(this.members.map(({ worker }) => endOf(worker)));
+    await this.ending;
   }
 
   /** Hands waiting tasks to the workers with the least to do. */
@@ -86,7 +86,7 @@ export class WorkerPool {
   }
 
   private fail(error: Error): void {
-    if (this.closed) return;
+    if (this.ending) return;
     this.broken ??= error;
     this.rejectAll(this.broken);
   }
@@ -100,9 +100,13 @@ export class WorkerPool {
   }
 }
 
+/** What Node gives as the id of a thread that is no more. */
+const ended = -1;
+
 /** Asks a worker to end, and stops it if it does not. */
 function endOf(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
+    if (worker.threadId === ended) return resolve();
     const timer = setTimeout(() => void worker.terminate(), closeMilliseconds);
     worker.once("exit", () => {
       clearTimeout(timer);

@@ -1,0 +1,201 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InputError } from "@dinov2/foundation";
+import { onTestFinished, describe, expect, it } from "vitest";
+import type { Batch } from "../collate.ts";
+import { openDataset } from "../datasets/open-dataset.ts";
+import { encode, pictureFolder, smoothImage, temporaryFolder } from "../testing.ts";
+import { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./eval-loader.ts";
+import { createLoader, type Loader, type LoaderOptions } from "./loader.ts";
+
+const small = {
+  batchSize: 3,
+  seed: 4,
+  multiCrop: { globalSize: 28, localSize: 14, localCount: 2 },
+  masking: { patchSize: 7 },
+  workers: 0,
+} as const;
+
+async function open(folder: string, options: Partial<LoaderOptions> = {}): Promise<Loader> {
+  const loader = createLoader({ dataset: await openDataset(folder), ...small, ...options });
+  onTestFinished(() => loader.close());
+  return loader;
+}
+
+/** The next `count` batches, as plain values that compare deeply. */
+async function take(loader: Loader, count: number): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  for await (const batch of loader) {
+    batches.push(batch);
+    if (batches.length === count) break;
+  }
+  return batches;
+}
+
+describe("batches", () => {
+  it("are the same with no, one and three worker threads", async () => {
+    const folder = await pictureFolder(11, [2, 7]);
+    const [none, one, three] = await Promise.all(
+      [0, 1, 3].map(async (workers) => take(await open(folder, { workers, maxSkippedShare: 0.5 }), 6)),
+    );
+    expect(none![0]!.globalCrops.shape).toEqual([6, 3, 28, 28]);
+    expect(none![0]!.masks.shape).toEqual([6, 16]);
+    expect(one).toEqual(none);
+    expect(three).toEqual(none);
+  });
+
+  it("go on from step k as if the run had not stopped", async () => {
+    const folder = await pictureFolder(7, [3]);
+    const whole = await take(await open(folder, { maxSkippedShare: 0.5 }), 6);
+    const first = await open(folder, { maxSkippedShare: 0.5 });
+    await take(first, 4);
+    const resumed = await open(folder, { maxSkippedShare: 0.5, startStep: first.step });
+    expect(await take(resumed, 2)).toEqual(whole.slice(4));
+  });
+
+  it("go on in the next for-await of the same loader", async () => {
+    const folder = await pictureFolder(5);
+    const whole = await take(await open(folder), 4);
+    const loader = await open(folder, { workers: 1 });
+    expect([...(await take(loader, 1)), ...(await take(loader, 3))]).toEqual(whole);
+  });
+
+  it("differ between two processes, which share no image of a pass", async () => {
+    const folder = await pictureFolder(12);
+    const ranks = await Promise.all([0, 1].map(async (rank) => take(await open(folder, { rank, worldSize: 2 }), 2)));
+    const names = ranks.map((batches) => batches.flatMap((batch) => batch.sampleNames));
+    expect(new Set(names.flat()).size).toBe(12);
+  });
+
+  it("are the same when decoded pictures are kept in memory", async () => {
+    const folder = await pictureFolder(4);
+    const plain = await take(await open(folder), 5);
+    for (const workers of [0, 2]) {
+      expect(await take(await open(folder, { workers, cacheBytes: 10_000 }), 5)).toEqual(plain);
+    }
+  });
+
+  it("hold another view of an image in every pass", async () => {
+    const [first, second] = await take(await open(await pictureFolder(3), { multiCrop: { ...small.multiCrop, localCount: 0 } }), 2);
+    expect(new Set(second!.sampleNames)).toEqual(new Set(first!.sampleNames));
+    expect(second!.globalCrops.data).not.toEqual(first!.globalCrops.data);
+    expect(first!.localCrops.shape[0]).toBe(0);
+  });
+});
+
+describe("images that cannot be used", () => {
+  it("are replaced, counted and named once each", async () => {
+    const folder = await pictureFolder(30, [4, 9]);
+    const skipped: string[] = [];
+    const loader = await open(folder, { workers: 2, onSkip: (name, reason) => skipped.push(`${name} ${reason}`) });
+    const batches = await take(loader, 25);
+    expect(batches.flatMap((batch) => batch.sampleNames)).not.toContain("004.jpg");
+    expect(skipped.map((text) => text.split(" ")[0]).sort()).toEqual(["004.jpg", "009.jpg"]);
+    expect(skipped[0]).toContain("cannot be decoded");
+    expect(loader.stats().skippedImages).toBe(2);
+  });
+
+  it("stop the loader when they are too many", async () => {
+    const loader = await open(await pictureFolder(12, [0, 2, 4, 6, 8, 10]), { workers: 1, maxSkippedShare: 0.2 });
+    await expect(take(loader, 20)).rejects.toThrow(/more than the allowed 20 %; for example 0\d\d.jpg/);
+  });
+
+  it("stop the loader with words for the user when they are all there is", async () => {
+    const folder = await temporaryFolder({ "a.jpg": "no image", "b.jpg": "" });
+    await expect(take(await open(folder), 1)).rejects.toThrow(InputError);
+  });
+
+  it("because they are too large are named with their size and the limit", async () => {
+    const folder = await temporaryFolder({ "large.png": await encode(smoothImage(64, 48)) });
+    await expect(take(await open(folder, { pixelLimit: 3000 }), 1)).rejects.toThrow(/large.png: 64 x 48 pixels .* 3000/);
+  });
+});
+
+describe("a loader", () => {
+  it("tells how many images it gave and how long it was waited for", async () => {
+    const loader = await open(await pictureFolder(5));
+    await take(loader, 2);
+    const { batches, images, waitedSeconds, imagesPerSecond } = loader.stats();
+    expect([batches, images, loader.step]).toEqual([2, 6, 2]);
+    expect(waitedSeconds).toBeGreaterThan(0);
+    expect(imagesPerSecond).toBeGreaterThan(0);
+  });
+
+  it("ends its iteration when it is closed, also twice", async () => {
+    const loader = await open(await pictureFolder(4), { workers: 1 });
+    await take(loader, 1);
+    await loader.close();
+    await loader.close();
+    expect(await take(loader, 1)).toEqual([]);
+  });
+
+  it("refuses sizes that are no multiple of the patch, and counts that make no batch", async () => {
+    const dataset = await openDataset(await pictureFolder(1));
+    expect(() => createLoader({ ...small, dataset, masking: { patchSize: 14 }, multiCrop: { globalSize: 225 } })).toThrow(
+      "globalSize 225 is not a multiple of the patch size 14; take 224",
+    );
+    expect(() => createLoader({ ...small, dataset, batchSize: 0 })).toThrow("batchSize is 0");
+    expect(() => createLoader({ ...small, dataset, workers: 1.5 })).toThrow("workers is 1.5");
+  });
+
+  it("lets the process end, closed or forgotten", async () => {
+    const folder = await pictureFolder(4);
+    for (const ending of ["await loader.close();", ""]) {
+      const script = `
+        import { createLoader, openDataset } from "@dinov2/data";
+        const dataset = await openDataset(${JSON.stringify(folder)});
+        const loader = createLoader({ dataset, batchSize: 2, seed: 0, workers: 2, masking: { patchSize: 14 } });
+        for await (const batch of loader) { console.log(batch.sampleNames.length); break; }
+        ${ending}`;
+      const args = ["--conditions=@dinov2/source", "--import", "tsx", "--input-type=module", "-e", script];
+      const cwd = fileURLToPath(new URL("../..", import.meta.url));
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, timeout: 30_000, encoding: "utf8" });
+      expect([status, stdout.trim()], stderr).toEqual([0, "2"]);
+    }
+  });
+});
+
+describe("loadEvalImages", () => {
+  async function all(folder: string, options: EvalLoaderOptions = {}): Promise<EvalBatch[]> {
+    const batches: EvalBatch[] = [];
+    const sizes = { resizeSize: 32, cropSize: 28, batchSize: 4 };
+    for await (const batch of loadEvalImages(await openDataset(folder), { ...sizes, ...options })) batches.push(batch);
+    return batches;
+  }
+
+  it("gives every image once and in order, the same with and without threads", async () => {
+    const folder = await pictureFolder(10);
+    const batches = await all(folder, { workers: 0 });
+    expect(batches.map(({ shape }) => shape[0])).toEqual([4, 4, 2]);
+    expect(batches.flatMap(({ indices }) => [...indices])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(batches.at(-1)!.seen).toBe(10);
+    expect(await all(folder, { workers: 2 })).toEqual(batches);
+  });
+
+  it("leaves corrupt images out and closes the gap", async () => {
+    const skipped: string[] = [];
+    const folder = await pictureFolder(10, [1, 5]);
+    const onSkip = (name: string) => skipped.push(name);
+    const batches = await all(folder, { workers: 0, onSkip, maxSkippedShare: 0.5 });
+    const whole = await all(await pictureFolder(10), { workers: 0 });
+    expect(skipped).toEqual(["001.jpg", "005.jpg"]);
+    expect(batches.map(({ names }) => names)).toEqual([
+      ["000.jpg", "002.jpg", "003.jpg"],
+      ["004.jpg", "006.jpg", "007.jpg"],
+      ["008.jpg", "009.jpg"],
+    ]);
+    const size = 3 * 28 * 28;
+    expect(batches[0]!.images.subarray(size, 2 * size)).toEqual(whole[0]!.images.subarray(2 * size, 3 * size));
+  });
+
+  it("gives labels where the folder has classes", async () => {
+    const bytes = await encode(smoothImage(20, 20));
+    const folder = await temporaryFolder({ [join("cat", "1.png")]: bytes, [join("dog", "1.png")]: bytes });
+    expect((await all(folder))[0]!.labels).toEqual([0, 1]);
+  });
+
+  it("refuses a set of which too much is unreadable", async () => {
+    await expect(all(await pictureFolder(12, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))).rejects.toThrow(InputError);
+  });
+});
