@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { assembleKernels, generatedFile } from "./assemble.ts";
+import { assembleKernels, generatedPath, kernelModules } from "./assemble.ts";
 
 describe("the committed wasm kernels", () => {
-  it("are what their sources compile to", async () => {
-    expect(await assembleKernels()).toBe(await readFile(generatedFile, "utf8"));
+  it.each(kernelModules)("of $sources are what their sources compile to", async (module) => {
+    expect(await assembleKernels(module)).toBe(await readFile(generatedPath(module), "utf8"));
   });
 });
