@@ -5,7 +5,8 @@
 // Legend: T tokens of all sequences, L tokens of this one, D width of all heads, d width of one head.
 import { element, floatAt, integerAt, pointerAt } from "./arguments";
 import { expBounded, logScalar } from "./exponential";
-import { packPanels, productBlock } from "./product";
+import { packStrips } from "./pack";
+import { productBlock } from "./product";
 import { loadLanes, maxLanes, multiplyAdd, storeLanes, sumLanes } from "./simd";
 
 const QUERY_ROWS: i32 = 64;
@@ -74,8 +75,8 @@ function attendPair(args: usize, pair: i32, scratch: usize): void {
   const packedV = element(packedK, stride * headWidth);
   const scores = element(packedV, padded(headWidth) * length);
   const work = element(scores, QUERY_ROWS * stride);
-  packPanels(k, 1, qkvStride, headWidth, length, packedK);
-  packPanels(v, qkvStride, 1, length, headWidth, packedV);
+  packStrips(k, qkvStride, 1, length, 8, headWidth, packedK);
+  packStrips(v, 1, qkvStride, headWidth, 8, length, packedV);
   for (let row: i32 = 0; row < length; row += QUERY_ROWS) {
     const rows = min(QUERY_ROWS, length - row);
     productBlock(element(q, row * qkvStride), qkvStride, 1, rows, headWidth, packedK, stride, 0, stride, zeros, 0, 0, scores, stride, work);
@@ -150,9 +151,9 @@ function attendPairGrad(args: usize, pair: i32, scratch: usize): void {
   const scores = element(packedRows, headStride * QUERY_ROWS);
   const dScores = element(scores, QUERY_ROWS * stride);
   const work = element(dScores, QUERY_ROWS * stride);
-  packPanels(k, 1, qkvStride, headWidth, length, packedK);
-  packPanels(v, 1, qkvStride, headWidth, length, packedV);
-  packPanels(k, qkvStride, 1, length, headWidth, packedKey);
+  packStrips(k, qkvStride, 1, length, 8, headWidth, packedK);
+  packStrips(v, qkvStride, 1, length, 8, headWidth, packedV);
+  packStrips(k, 1, qkvStride, headWidth, 8, length, packedKey);
   for (let row: i32 = 0; row < length; row += QUERY_ROWS) {
     const rows = min(QUERY_ROWS, length - row);
     const queries = element(q, row * qkvStride);
@@ -169,11 +170,11 @@ function attendPairGrad(args: usize, pair: i32, scratch: usize): void {
     const first = row === 0;
     const initStride = first ? 0 : qkvStride;
     const initStep = first ? 0 : 1;
-    packPanels(dRows, width, 1, rows, headWidth, packedRows);
+    packStrips(dRows, 1, width, headWidth, 8, rows, packedRows);
     productBlock(
       scores, 1, stride, length, rows, packedRows, headWidth, 0, headWidth, first ? zeros : dV, initStride, initStep, dV, qkvStride, work,
     );
-    packPanels(queries, qkvStride, 1, rows, headWidth, packedRows);
+    packStrips(queries, 1, qkvStride, headWidth, 8, rows, packedRows);
     productBlock(
       dScores, 1, stride, length, rows, packedRows, headWidth, 0, headWidth, first ? zeros : dK, initStride, initStep, dK, qkvStride, work,
     );

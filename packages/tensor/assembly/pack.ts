@@ -23,22 +23,27 @@ function transposeBlock(source: usize, stride: usize, target: usize, width: usiz
 }
 
 /**
- * Packs one strip: target[k][i] = source[i * stride + k * depthStride] for i < width (4 or 8), with zeros
- * where i >= valid.
+ * Packs `count` rows (of the left operand) or columns (of the right one) into strips of `width` (4 or 8), each
+ * [depth, width], one after the other: strip[k][i] = source[(strip * width + i) * stride + k * depthStride], zeros where
+ * the last strip is short.
  */
-export function packStrip(
-  source: usize, stride: i32, depthStride: i32, valid: i32, width: i32, depth: i32, target: usize,
+export function packStrips(
+  source: usize, stride: i32, depthStride: i32, count: i32, width: i32, depth: i32, target: usize,
 ): void {
+  for (let first: i32 = 0; first < count; first += width) {
+    packStrip(element(source, first * stride), stride, depthStride, min(width, count - first), width, depth, element(target, first * depth));
+  }
+}
+
+function packStrip(source: usize, stride: i32, depthStride: i32, valid: i32, width: i32, depth: i32, target: usize): void {
+  let k: i32 = 0;
   if (stride === 1) {
-    for (let k: i32 = 0; k < depth; k++) {
+    for (; k < depth; k++) {
       for (let i: i32 = 0; i < width; i += 4) v128.store(element(target, i), loadLanes(element(source, i), valid - i));
       source = element(source, depthStride);
       target = element(target, width);
     }
-    return;
-  }
-  let k: i32 = 0;
-  if (depthStride === 1 && valid === width) {
+  } else if (depthStride === 1 && valid === width) {
     for (; k + 4 <= depth; k += 4) {
       for (let i: i32 = 0; i < width; i += 4) {
         transposeBlock(element(source, i * stride + k), <usize>stride << 2, element(target, k * width + i), <usize>width << 2);

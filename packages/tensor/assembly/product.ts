@@ -4,7 +4,7 @@
 // machines when the compiler moves all loads of an iteration to its front, as V8 does.
 import { element, integerAt, pointerAt } from "./arguments";
 import { geluSpan } from "./gelu";
-import { packStrip } from "./pack";
+import { packStrips } from "./pack";
 import { loadLanes, multiplyAdd, storeLanes } from "./simd";
 
 /** Bytes that a full tile takes, at the start of a thread's scratch memory: for tiles cut by an edge. */
@@ -68,16 +68,6 @@ function cutTile(
   }
 }
 
-/** Packs B [K,N] whole: panels of 8 columns one after the other, each [K,8]. */
-export function packPanels(b: usize, depthStride: i32, columnStride: i32, depth: i32, columns: i32, packed: usize): void {
-  for (let column: i32 = 0; column < columns; column += 8) {
-    packStrip(
-      element(b, column * columnStride), columnStride, depthStride, min(8, columns - column), 8, depth,
-      element(packed, column * depth),
-    );
-  }
-}
-
 /**
  * One thread's block of a product: `rows` rows of A against the columns [columnBegin, columnEnd) of packed B.
  * `init` and `c` point at the block's first row, column 0; initColumnStep is 0 for an init of zeros.
@@ -89,9 +79,7 @@ export function productBlock(
   init: usize, initStride: i32, initColumnStep: i32, c: usize, cStride: i32, scratch: usize,
 ): void {
   const strips = scratch + TILE_BYTES;
-  for (let row: i32 = 0; row < rows; row += 4) {
-    packStrip(element(a, row * aRowStride), aRowStride, aDepthStride, min(4, rows - row), 4, depth, element(strips, row * depth));
-  }
+  packStrips(a, aRowStride, aDepthStride, rows, 4, depth, strips);
   for (let column = columnBegin; column < columnEnd; column += 8) {
     const panel = element(packed, column * depth);
     const width = min(8, columns - column);
@@ -116,8 +104,8 @@ export function packRight(args: usize, chunk: i32, _scratch: usize): void {
   const columns = integerAt(args, 4);
   const begin = chunk * integerAt(args, 6) * 8;
   const count = min(integerAt(args, 6) * 8, columns - begin);
-  packPanels(
-    element(pointerAt(args, 0), begin * columnStride), integerAt(args, 1), columnStride, depth, count,
+  packStrips(
+    element(pointerAt(args, 0), begin * columnStride), columnStride, integerAt(args, 1), count, 8, depth,
     element(pointerAt(args, 5), begin * depth),
   );
 }
@@ -160,8 +148,8 @@ export function batchProduct(args: usize, chunk: i32, scratch: usize): void {
   const depth = integerAt(args, 9);
   const columns = integerAt(args, 10);
   const panels = (columns + 7) & ~7;
-  packPanels(
-    element(pointerAt(args, 4), chunk * integerAt(args, 7)), integerAt(args, 5), integerAt(args, 6), depth, columns, scratch,
+  packStrips(
+    element(pointerAt(args, 4), chunk * integerAt(args, 7)), integerAt(args, 6), integerAt(args, 5), columns, 8, depth, scratch,
   );
   productBlock(
     element(pointerAt(args, 0), chunk * integerAt(args, 3)), integerAt(args, 1), integerAt(args, 2), rows, depth,

@@ -31,7 +31,7 @@ export const transposed = ({ pointer, rowStride, columnStride }: MatrixView): Ma
   columnStride: rowStride,
 });
 
-const maxDepth = 512;
+const maxDepth = 384;
 const rowsPerBlock = 32;
 const tileBytes = 128;
 /** Enough blocks that two or more threads end together. */

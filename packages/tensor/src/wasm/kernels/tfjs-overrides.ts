@@ -62,7 +62,20 @@ function exponential(context: KernelContext, inputs: Inputs): TensorInfo | undef
   return y;
 }
 
-const overrides: Readonly<Record<string, Override>> = { BatchMatMul: batchMatMul, Exp: exponential, Transpose: transpose };
+/** The stock kernel copies; the memory can be shared, as the other backends do. */
+function identity(context: KernelContext, inputs: Inputs): TensorInfo | undefined {
+  const { x } = inputs as { x: TensorInfo };
+  if (x.dtype === "string") return undefined;
+  context.backend.incRef(x.dataId);
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+}
+
+const overrides: Readonly<Record<string, Override>> = {
+  BatchMatMul: batchMatMul,
+  Exp: exponential,
+  Identity: identity,
+  Transpose: transpose,
+};
 
 /** `stock` with our kernel in front, or `stock` itself where we have none. */
 export function withOverride(context: KernelContext, stock: KernelConfig): KernelConfig | undefined {
