@@ -6,6 +6,13 @@ import { intsToBytes } from "./simd";
 const precisionBits: i32 = 22;
 const half: i32 = 1 << (precisionBits - 1);
 
+// Picks one of the five pixels in sixteen bytes, as three integers: an index with its top bit set gives zero. (Engines turn
+// this into one instruction, and a two-operand shuffle with zero into three.)
+const pixel0 = i8x16(0, -128, -128, -128, 1, -128, -128, -128, 2, -128, -128, -128, -128, -128, -128, -128);
+const pixel1 = i8x16(3, -128, -128, -128, 4, -128, -128, -128, 5, -128, -128, -128, -128, -128, -128, -128);
+const pixel2 = i8x16(6, -128, -128, -128, 7, -128, -128, -128, 8, -128, -128, -128, -128, -128, -128, -128);
+const pixel3 = i8x16(9, -128, -128, -128, 10, -128, -128, -128, 11, -128, -128, -128, -128, -128, -128, -128);
+
 /** Four integers of 22 fractional bits to bytes 0..255, in the lowest lane. */
 // @ts-ignore: decorator
 @inline function pixelToBytes(sum: v128): u32 {
@@ -28,7 +35,6 @@ export function resizeRows(
   target: usize, targetStride: usize, outputWidth: i32,
   bounds: usize, weights: usize, weightStride: i32,
 ): void {
-  const zero = i32x4.splat(0);
   for (let row = 0; row < rowCount; row++) {
     let output = target;
     for (let x = 0; x < outputWidth; x++) {
@@ -36,20 +42,20 @@ export function resizeRows(
       let count = load<i32>(bounds + (x << 3), 4);
       let weight = weights + ((x * weightStride) << 2);
       let even = i32x4.splat(half);
-      let odd = zero;
+      let odd = i32x4.splat(0);
       while (count >= 4) {
         const four = v128.load(input);
-        even = addPixel(even, i8x16.shuffle(four, zero, 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 16, 16, 16, 16), weight);
-        odd = addPixel(odd, i8x16.shuffle(four, zero, 3, 16, 16, 16, 4, 16, 16, 16, 5, 16, 16, 16, 16, 16, 16, 16), weight + 4);
-        even = addPixel(even, i8x16.shuffle(four, zero, 6, 16, 16, 16, 7, 16, 16, 16, 8, 16, 16, 16, 16, 16, 16, 16), weight + 8);
-        odd = addPixel(odd, i8x16.shuffle(four, zero, 9, 16, 16, 16, 10, 16, 16, 16, 11, 16, 16, 16, 16, 16, 16, 16), weight + 12);
+        even = addPixel(even, i8x16.swizzle(four, pixel0), weight);
+        odd = addPixel(odd, i8x16.swizzle(four, pixel1), weight + 4);
+        even = addPixel(even, i8x16.swizzle(four, pixel2), weight + 8);
+        odd = addPixel(odd, i8x16.swizzle(four, pixel3), weight + 12);
         input += 12;
         weight += 16;
         count -= 4;
       }
       while (count > 0) {
         const one = v128.load32_zero(input);
-        even = addPixel(even, i8x16.shuffle(one, zero, 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 16, 16, 16, 16), weight);
+        even = addPixel(even, i8x16.swizzle(one, pixel0), weight);
         input += 3;
         weight += 4;
         count--;
