@@ -2,8 +2,7 @@
 import { relative } from "node:path";
 import { formatDuration, formatTable } from "@dinov2/cli";
 import type { Spread } from "@dinov2/report";
-import type { FeatureName } from "./measure.ts";
-import { votingNeighbours } from "./measure.ts";
+import { featureNames, votingNeighbours, type FeatureName } from "./measure.ts";
 import type { DemoResult, SeedResult } from "./run-demo.ts";
 
 type Accuracy = SeedResult["accuracy"];
@@ -39,24 +38,26 @@ export function accuracyTable({ seeds }: Pick<DemoResult, "seeds">): string {
 const percent = (share: number) => (100 * share).toFixed(1);
 
 /**
- * What the table says, in sentences. Each network is judged by its better feature, the one with the higher mean over the
- * seeds, so that the untrained network is not set up to lose: its class token has hardly seen the picture.
+ * The feature by which each network is judged: that with the higher mean over the seeds, so that the untrained network is
+ * not set up to lose. Its class token has hardly seen the picture.
  */
-export function verdict({ seeds }: Pick<DemoResult, "seeds">): string[] {
-  const trained = betterFeature(seeds, ({ trained }) => trained);
-  const untrained = betterFeature(seeds, ({ untrained }) => untrained);
-  const gains = trained.values.map((value, i) => value - untrained.values[i]!);
-  const overPixels = trained.values.map((value, i) => value - seeds[i]!.accuracy.pixels);
-  return [
-    `Better feature of each: trained (${trained.feature}) against untrained (${untrained.feature}): ${difference(gains)}`,
-    `Trained against raw pixels: ${difference(overPixels)}`,
-  ];
+export function betterFeatures({ seeds }: Pick<DemoResult, "seeds">): { untrained: FeatureName; trained: FeatureName } {
+  const better = (network: "untrained" | "trained") => {
+    const mean = (feature: FeatureName) => meanAndSpread(seeds.map(({ accuracy }) => accuracy[network][feature])).mean;
+    return featureNames.reduce((best, feature) => (mean(feature) > mean(best) ? feature : best));
+  };
+  return { untrained: better("untrained"), trained: better("trained") };
 }
 
-function betterFeature(seeds: readonly SeedResult[], of: (accuracy: Accuracy) => Record<FeatureName, number>) {
-  const features = ["class token", "mean patch token"] as const;
-  const candidates = features.map((feature) => ({ feature, values: seeds.map(({ accuracy }) => of(accuracy)[feature]) }));
-  return candidates.reduce((best, one) => (meanAndSpread(one.values).mean > meanAndSpread(best.values).mean ? one : best));
+/** What the table says, in sentences. */
+export function verdict({ seeds }: Pick<DemoResult, "seeds">): string[] {
+  const { untrained, trained } = betterFeatures({ seeds });
+  const gains = seeds.map(({ accuracy }) => accuracy.trained[trained] - accuracy.untrained[untrained]);
+  const overPixels = seeds.map(({ accuracy }) => accuracy.trained[trained] - accuracy.pixels);
+  return [
+    `Trained (${trained}) against untrained (${untrained}), the better feature of each: ${difference(gains)}`,
+    `Trained against raw pixels: ${difference(overPixels)}`,
+  ];
 }
 
 /** "+12.3 points on average, +10.9 at worst." */
@@ -91,7 +92,9 @@ export function describe(result: DemoResult): string {
     ...verdict(result),
     "",
     `${formatDuration(result.seconds)} in all. Open ${here(result.report)}, or go on with:`,
-    `  npx dinov2 benchmark knn --model ${here(run)} --data ${here(manifest)} --out ${here("knn")}`,
-    `  npx dinov2 extract --model ${here(run)} --images ${here("images")} --out ${here("features.safetensors")}`,
+    `  npx dinov2 benchmark knn --model ${here(run)} --data ${here(manifest)} \\`,
+    `    --resize ${result.imageSize} --out ${here("knn")}`,
+    `  npx dinov2 extract --model ${here(run)} --images ${here("images")} \\`,
+    `    --resize ${result.imageSize} --out ${here("features.safetensors")}`,
   ].join("\n");
 }

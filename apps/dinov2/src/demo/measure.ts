@@ -1,8 +1,8 @@
 // The demo's measure: weighted k-NN on frozen features, of train pictures voting on test pictures of other concepts.
 import { openDataset, subset, type ImageDataset } from "@dinov2/data";
 import {
-  evaluationSizes, extractLabelled, knnClassify, nearestNeighbours, pixelBackbone, vitBackbone,
-  type ClassificationTask, type FrozenBackbone, type LabelledFeatures, type Neighbours,
+  extractLabelled, knnClassify, nearestNeighbours, pixelBackbone, vitBackbone,
+  type ClassificationTask, type FrozenBackbone, type ImageSizes, type LabelledFeatures, type Neighbours,
 } from "@dinov2/evaluation";
 import { tf } from "@dinov2/tensor";
 import type { VisionTransformer } from "@dinov2/vit";
@@ -34,30 +34,34 @@ export function commonestClassAccuracy({ train, test }: ClassificationTask): num
 
 const labelsOf = (dataset: ImageDataset) => Array.from({ length: dataset.length }, (_, row) => dataset.label(row)!);
 
+/** The whole picture at the model's own size: these renders fill their frame, and the usual centre crop would cut them. */
+const wholePicture = ({ config }: VisionTransformer): ImageSizes => ({ resizeSize: config.imageSize, cropSize: config.imageSize });
+
 /** The mean of the patch tokens: an untrained network's class token says little, so the table shows this for both networks. */
 function meanPatchBackbone(model: VisionTransformer): FrozenBackbone {
   return {
     name: "mean patch token",
     width: model.config.embedDim,
-    imageSizes: evaluationSizes(model.config),
+    imageSizes: wholePicture(model),
     imageFeatures: (images) => tf.mean(model.forwardFeatures(images).xNormPatchtokens, 1),
   };
 }
 
-export type FeatureName = "class token" | "mean patch token";
+export const featureNames = ["class token", "mean patch token"] as const;
+export type FeatureName = (typeof featureNames)[number];
 
-/** Accuracy of a network by each feature, and the class tokens for looking at neighbours. */
+/** What a network makes of the pictures, by each feature. */
 export interface NetworkMeasures {
   readonly accuracy: Readonly<Record<FeatureName, number>>;
-  readonly classTokens: TaskFeatures;
+  readonly features: Readonly<Record<FeatureName, TaskFeatures>>;
 }
 
 export async function measureNetwork(model: VisionTransformer, task: ClassificationTask): Promise<NetworkMeasures> {
-  const classTokens = await taskFeatures(vitBackbone("class token", model), task);
-  const meanPatches = await taskFeatures(meanPatchBackbone(model), task);
+  const classToken = await taskFeatures(vitBackbone("class token", model, wholePicture(model)), task);
+  const meanPatch = await taskFeatures(meanPatchBackbone(model), task);
   return {
-    accuracy: { "class token": await accuracy(classTokens), "mean patch token": await accuracy(meanPatches) },
-    classTokens,
+    accuracy: { "class token": await accuracy(classToken), "mean patch token": await accuracy(meanPatch) },
+    features: { "class token": classToken, "mean patch token": meanPatch },
   };
 }
 

@@ -8,7 +8,7 @@ import type { Neighbours } from "@dinov2/evaluation";
 import { RandomStream, writeFileAtomic } from "@dinov2/foundation";
 import { renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
 import { readMetrics } from "@dinov2/training";
-import { contenders, meanAndSpread, setting, verdict } from "./describe.ts";
+import { betterFeatures, contenders, meanAndSpread, setting, verdict } from "./describe.ts";
 import { neighboursOf } from "./measure.ts";
 import type { DemoResult, SeedRun } from "./run-demo.ts";
 
@@ -24,6 +24,7 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
     return [name, several ? meanAndSpread(values) : values[0]!];
   });
   const spread = several ? `Mean ± standard deviation over ${result.seeds.length} seeds, each with its own split. ` : "";
+  const features = betterFeatures(result);
   const page = renderPretrainReport({
     title: "dinov2 demo: a small ViT learns from emoji, without labels",
     facts: {
@@ -33,23 +34,26 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
       engine: result.engine,
       time: formatDuration(result.seconds),
       "curves and neighbours of": `seed ${run.result.seed}`,
+      "neighbours by": `${features.untrained} before, ${features.trained} after`,
     },
     table: {
       caption: `${spread}${[...setting(result), ...verdict(result)].join(" ")}`,
       columns: ["k-NN on", { name: "accuracy", percent: true }],
       rows: accuracies,
     },
-    neighbours: await neighbourComparisons(run),
+    neighbours: await neighbourComparisons(run, features),
     metrics: await readMetrics(join(result.out, run.result.run, "metrics.jsonl")),
   });
   await writeFileAtomic(join(result.out, result.report), page);
 }
 
 /** A random test picture of each category in turn, whatever its neighbours are: the page does not choose what flatters. */
-async function neighbourComparisons({ task, untrained, trained, result }: SeedRun): Promise<NeighbourComparison[]> {
+async function neighbourComparisons(
+  { task, untrained, trained, result }: SeedRun, features: ReturnType<typeof betterFeatures>,
+): Promise<NeighbourComparison[]> {
   const count = Math.min(neighbourCount, task.train.length);
-  const before = await neighboursOf(untrained.classTokens, count);
-  const after = await neighboursOf(trained.classTokens, count);
+  const before = await neighboursOf(untrained.features[features.untrained], count);
+  const after = await neighboursOf(trained.features[features.trained], count);
   const row = (query: number, found: Neighbours) =>
     Promise.all(Array.from({ length: found.k }, (_, rank) => neighbour(query, rank, found)));
   const neighbour = async (query: number, rank: number, found: Neighbours): Promise<Neighbour> => {

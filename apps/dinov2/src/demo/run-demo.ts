@@ -39,6 +39,8 @@ export interface DemoResult {
   readonly steps: number;
   readonly batchSize: number;
   readonly backboneParameters: number;
+  /** Side at which the networks see the pictures, in pixels. */
+  readonly imageSize: number;
   readonly engine: string;
   readonly seeds: readonly SeedResult[];
   readonly seconds: number;
@@ -80,6 +82,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     steps: recipe.schedule.steps,
     batchSize: recipe.data.batchSize,
     backboneParameters: first.training.parameters.backbone,
+    imageSize: recipe.crops.globalSize,
     engine,
     seeds: runs.map((run) => run.result),
     seconds: (performance.now() - startedAt) / 1000,
