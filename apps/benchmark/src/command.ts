@@ -4,6 +4,7 @@
 import {
   addCommonOptions,
   addExamples,
+  addImageOptions,
   Command,
   parseFraction,
   parsePositiveInteger,
@@ -62,7 +63,7 @@ async function run(evaluator: Evaluator, options: BenchmarkOptions, protocol: Re
 
 /** The options of every benchmark. */
 function addBenchmarkOptions(command: Command): Command {
-  return command
+  command
     .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for shrunk pictures as a baseline")
     .requiredOption(
       "--data <SRC>",
@@ -71,9 +72,6 @@ function addBenchmarkOptions(command: Command): Command {
     .requiredOption("--out <DIR>", "folder for results.json")
     .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")
     .option("--split <share>", "share to test on, when --data is one set without sides", parseFraction, 0.2)
-    .option("--untrained", "fresh weights in the model's architecture, a baseline", false)
-    .option("--size <pixels>", "side of the images the model sees (default: the model's, at most 224)", parsePositiveInteger)
-    .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
-    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
-    .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
+    .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
+  return addImageOptions(command);
 }

@@ -7,6 +7,7 @@ import {
   printResult,
   requireWritable,
   type CommonOptions,
+  type ImageOptions,
 } from "@dinov2/cli";
 import { decoderVersions } from "@dinov2/data";
 import { evaluationSizes, pixelBackbone, vitBackbone, type Evaluator, type FrozenBackbone } from "@dinov2/evaluation";
@@ -16,17 +17,13 @@ import { loadModel, VisionTransformer } from "@dinov2/vit";
 import { metricTable, writeResults, type BenchmarkResults } from "./results.ts";
 import { fingerprint, openTask } from "./task.ts";
 
-export interface BenchmarkOptions extends CommonOptions {
+export interface BenchmarkOptions extends CommonOptions, ImageOptions {
   readonly model: string;
   readonly data: string;
   readonly testData?: string;
   readonly out: string;
   readonly split: number;
   readonly untrained: boolean;
-  readonly size?: number;
-  readonly resize?: number;
-  readonly batchSize: number;
-  readonly pixelLimit?: number;
 }
 
 /** @param protocol the evaluator's own settings, for the results */

@@ -30,6 +30,23 @@ export function addCommonOptions(command: Command): Command {
     .option("--json", "result as JSON on stdout (progress stays on stderr)", false);
 }
 
+/** How a command that runs a frozen model reads its images. */
+export interface ImageOptions {
+  readonly size?: number;
+  readonly resize?: number;
+  readonly batchSize: number;
+  readonly pixelLimit?: number;
+}
+
+/** Adds `--size --resize --batch-size --pixel-limit`. */
+export function addImageOptions(command: Command): Command {
+  return command
+    .option("--size <pixels>", "side of the images the model sees (default: the model's, at most 224)", parsePositiveInteger)
+    .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
+    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
+    .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
+}
+
 /** The part of the common options that `useBackend` of `@dinov2/tensor` takes. */
 export function backendOptions(options: Pick<CommonOptions, "backend" | "device" | "threads">): {
   name: CommonOptions["backend"];

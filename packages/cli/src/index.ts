@@ -1,5 +1,12 @@
 export { Command, Option } from "commander";
-export { addCommonOptions, backendOptions, BACKEND_CHOICES, type CommonOptions } from "./common-options.ts";
+export {
+  addCommonOptions,
+  addImageOptions,
+  backendOptions,
+  BACKEND_CHOICES,
+  type CommonOptions,
+  type ImageOptions,
+} from "./common-options.ts";
 export {
   parseFraction,
   parseNaturalNumber,

@@ -1,7 +1,7 @@
 // `dinov2 extract`: images through a frozen model into a safetensors file. With a safetensors file of prepared pixels as
 // input it is how numbers are compared across implementations.
 
-import { addCommonOptions, addExamples, Command, Option, parsePositiveInteger } from "@dinov2/cli";
+import { addCommonOptions, addExamples, addImageOptions, Command, Option } from "@dinov2/cli";
 import type { ExtractOptions } from "./extract.ts";
 
 const DESCRIPTION = `Write a model's features of images to a safetensors file, batch by batch.
@@ -22,12 +22,8 @@ export function extractCommand(): Command {
       "image folder, glob or CSV manifest; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",
     )
     .requiredOption("--out <FILE>", "the .safetensors file to write")
-    .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"))
-    .option("--size <pixels>", "side of the images the model sees (default: the model's, at most 224)", parsePositiveInteger)
-    .option("--resize <pixels>", "short side before the centre crop (default: 256/224 of the size)", parsePositiveInteger)
-    .option("--batch-size <N>", "images in one forward", parsePositiveInteger, 32)
-    .option("--pixel-limit <N>", "leave out pictures with more pixels (default: 67108864)", parsePositiveInteger);
-  addCommonOptions(command);
+    .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"));
+  addCommonOptions(addImageOptions(command));
   addExamples(
     command,
     "dinov2 extract --model RUN --images photos/ --out photos.safetensors",

@@ -7,6 +7,7 @@ import {
   printResult,
   requireWritable,
   type CommonOptions,
+  type ImageOptions,
 } from "@dinov2/cli";
 import { evaluationSizes } from "@dinov2/evaluation";
 import { InputError } from "@dinov2/foundation";
@@ -16,15 +17,11 @@ import { FeatureFile } from "./feature-file.ts";
 import { imageSource, tensorSource, type PixelSource } from "./pixel-source.ts";
 import { featuresOf, tensorsOf, type TokenChoice } from "./token-choice.ts";
 
-export interface ExtractOptions extends CommonOptions {
+export interface ExtractOptions extends CommonOptions, ImageOptions {
   readonly model: string;
   readonly images: string;
   readonly out: string;
   readonly tokens: TokenChoice;
-  readonly size?: number;
-  readonly resize?: number;
-  readonly batchSize: number;
-  readonly pixelLimit?: number;
 }
 
 /** Opens everything, so that mistakes show before anything is written, then streams batches into the file. */
