@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { describeStart, describeSummary, resumeCommand } from "./describe.ts";
+
+describe("resumeCommand", () => {
+  it("goes on with the same run, without repeating the recipe", () => {
+    expect(resumeCommand({ data: "photos", out: "runs/a", backend: "auto" })).toBe(
+      "dinov2 pretrain --data photos --out runs/a --resume",
+    );
+  });
+
+  it("keeps a chosen backend, and quotes what a shell would take apart", () => {
+    expect(resumeCommand({ data: "my photos/*.jpg", out: "it's", backend: "wasm" })).toBe(
+      String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend wasm --resume`,
+    );
+  });
+});
+
+const backend = { name: "wasm", device: "cpu", precision: "fp32", threads: 2, engine: "WebAssembly" } as const;
+const start = { images: 200, step: 0, steps: 500, batchSize: 32, expectedLosses: { ibot_loss: 3.4657 } };
+
+describe("describeStart", () => {
+  it("says what the losses of a new run start near", () => {
+    expect(describeStart(start, backend)).toContain("200 images, 500 steps of 32.\nLosses start near");
+    expect(describeStart(start, backend)).toContain("ibot_loss 3.47");
+  });
+
+  it("says where a resumed run goes on", () => {
+    expect(describeStart({ ...start, step: 40 }, backend)).toMatch(/Going on after step 40\.$/);
+  });
+});
+
+describe("describeSummary", () => {
+  const summary = {
+    run: "runs/a",
+    step: 10,
+    steps: 10,
+    finished: true,
+    images: 200,
+    skippedImages: 0,
+    parameters: { backbone: 1000, dinoHead: 200, ibotHead: 0 },
+    seconds: 61,
+    last: { step: 10, total_loss: 7.5 },
+  };
+
+  it("leaves out what there is none of", () => {
+    const text = describeSummary(summary);
+    expect(text).toContain("10 of 10");
+    expect(text).not.toMatch(/iBOT|skipped/);
+  });
+
+  it("names a separate iBOT head and images that were left out", () => {
+    const text = describeSummary({ ...summary, skippedImages: 3, parameters: { ...summary.parameters, ibotHead: 50 } });
+    expect(text).toContain("50 iBOT head");
+    expect(text).toContain("3 unreadable ones skipped");
+  });
+});

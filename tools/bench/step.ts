@@ -1,0 +1,108 @@
+// Time of whole training steps on the engine that `auto` takes (DINOV2_BACKEND chooses another), on batches of noise:
+// teacher, student forward and backward, losses, clipping, AdamW, moving average. Loading is the augment bench's matter.
+
+import { collate, maskingOptions } from "@dinov2/data";
+import { type BackendName, linear, RandomStream, tf, useBackend } from "@dinov2/tensor";
+import {
+  createSchedules,
+  createTrainingState,
+  disposeBatch,
+  disposeTrainingState,
+  loadRecipe,
+  parseRecipe,
+  pretrainStep,
+  type Recipe,
+  stepFlops,
+  toTensors,
+  type TrainingBatch,
+} from "@dinov2/training";
+import { type BenchReport, type BenchRow, median } from "./measure.ts";
+
+export interface StepBenchOptions {
+  readonly rounds?: number;
+}
+
+export async function run({ rounds = 7 }: StepBenchOptions = {}): Promise<BenchReport> {
+  const backend = await useBackend({ name: (process.env["DINOV2_BACKEND"] ?? "auto") as BackendName });
+  const peak = productFlopsPerSecond();
+  // The one that the demo runs, and the published small backbone with the short recipe's head.
+  const demo = await loadRecipe("vitti8-demo");
+  const small = parseRecipe({
+    model: { size: "small", patchSize: 14 },
+    crops: { localSize: 98 },
+    data: { batchSize: 2 },
+  });
+  const rows = [
+    ...(await measure("vitti8-demo, batch 32", demo, rounds, peak)),
+    ...(await measure("ViT-S/14, 2 × 224 + 8 × 98, 65,536 prototypes, batch 2", small, Math.min(rounds, 3), peak)),
+  ];
+  return { bench: "step", versions: { backend: backend.name, engine: backend.engine }, rows };
+}
+
+/** The fastest that the engine multiplies matrices of a ViT's sizes, by itself: what a step is measured against. */
+function productFlopsPerSecond(): number {
+  const [rows, width] = [2048, 512];
+  const x = tf.randomNormal([rows, width]) as tf.Tensor2D;
+  const weight = tf.randomNormal([width, width]) as tf.Tensor2D;
+  let best = Infinity;
+  for (let round = 0; round < 20; round++) {
+    const start = performance.now();
+    tf.tidy(() => linear(x, weight).dataSync());
+    best = Math.min(best, (performance.now() - start) / 1000);
+  }
+  tf.dispose([x, weight]);
+  return (2 * rows * width * width) / best;
+}
+
+async function measure(name: string, recipe: Recipe, rounds: number, peak: number): Promise<BenchRow[]> {
+  const state = createTrainingState(recipe);
+  const batch = noiseBatch(recipe);
+  const settings = createSchedules(recipe)(recipe.schedule.warmupSteps);
+  const random = RandomStream.fromSeed(0);
+  const seconds: number[] = [];
+  try {
+    // Round 0 warms up.
+    for (let round = 0; round <= rounds; round++) {
+      const start = performance.now();
+      await pretrainStep(state, batch, settings, recipe, random.split(round));
+      if (round > 0) seconds.push((performance.now() - start) / 1000);
+    }
+  } finally {
+    disposeBatch(batch);
+    disposeTrainingState(state);
+  }
+  const typical = median(seconds);
+  const shareOfPeak = stepFlops(recipe) / typical / peak;
+  return [
+    row(`${name}: speed`, "images/s", recipe.data.batchSize / typical, shareOfPeak),
+    row(`${name}: time`, "ms/step", 1000 * typical, shareOfPeak),
+  ];
+}
+
+function noiseBatch(recipe: Recipe): TrainingBatch {
+  const { crops, masking, model, data } = recipe;
+  const random = RandomStream.fromSeed(1);
+  const crop = (side: number) => Float32Array.from({ length: 3 * side * side }, () => random.normal());
+  const samples = Array.from({ length: data.batchSize }, (_, i) => ({
+    name: `noise ${i}`,
+    globalCrops: [crop(crops.globalSize), crop(crops.globalSize)],
+    localCrops: Array.from({ length: crops.localCount }, () => crop(crops.localSize)),
+  }));
+  const masks = maskingOptions({
+    patchSize: model.patchSize,
+    maskRatio: masking.ratio,
+    maskProbability: masking.probability,
+  });
+  return toTensors(collate(samples, masks, random));
+}
+
+const row = (name: string, unit: string, ours: number, shareOfPeak: number): BenchRow => ({
+  name,
+  unit,
+  ours,
+  peer: null,
+  peerName: "official code on PyTorch",
+  ratio: null,
+  shareOfPeak,
+  note: "No peer runs here: the official training step needs xFormers and a GPU.",
+});
