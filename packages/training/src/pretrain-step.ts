@@ -42,7 +42,10 @@ export async function pretrainStep(
   return { ...(await readScalars(losses)), ...norms };
 }
 
-/** The step without the update: losses, and the gradient of their total for each parameter of the student. */
+/**
+ * The step without the update: losses, and the gradient of their total for each parameter of the student. Changes
+ * nothing but the centres, if there are any.
+ */
 export function stepGradients(
   state: TrainingState,
   batch: TrainingBatch,
@@ -120,7 +123,7 @@ function lossTerms(
   const localCount = localCls ? localCls.shape[0] / images : 0;
   const temperature = recipe.studentTemperature;
   // Both DINO terms are parts of one mean over the pairs of two different crops of an image: each of the 2 global
-  // crops against the other one, and L local ones against both. (Without local crops the official code counts one.)
+  // crops against the other one, and L local ones against both. (Without any, the official code still counts one.)
   const pairs = 2 + Math.max(2 * localCount, 1);
   return [
     {

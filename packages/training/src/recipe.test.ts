@@ -66,6 +66,10 @@ describe("parseRecipe", () => {
     );
   });
 
+  it("refuses a loss without terms", () => {
+    expect(complaint({ loss: { dinoWeight: 0, ibotWeight: 0, koleoWeight: 0 } })).toContain("expected one above 0");
+  });
+
   it("refuses a batch of one image with KoLeo, and takes it without", () => {
     expect(complaint({ data: { batchSize: 1 } })).toContain("data.batchSize is 1");
     expect(parseRecipe({ data: { batchSize: 1 }, loss: { koleoWeight: 0 } }).data.batchSize).toBe(1);

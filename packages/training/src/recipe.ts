@@ -120,6 +120,9 @@ function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
   if (schedule.warmupSteps > schedule.steps) {
     found.push(`schedule.warmupSteps is ${schedule.warmupSteps}, expected at most schedule.steps ${schedule.steps}`);
   }
+  if (loss.dinoWeight + loss.ibotWeight + loss.koleoWeight === 0) {
+    found.push("loss.dinoWeight, loss.ibotWeight and loss.koleoWeight are all 0, expected one above 0");
+  }
   if (loss.koleoWeight > 0 && data.batchSize < 2) {
     found.push(
       "data.batchSize is 1, expected at least 2: KoLeo needs a nearest neighbour; or set loss.koleoWeight to 0",

@@ -36,7 +36,6 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
   const { steps } = recipe.schedule;
   if (startStep >= steps) return { step: startStep, last: undefined };
   let step = startStep;
-  let savedStep = startStep;
   let last: MetricsRecord | undefined;
   let stepStart = performance.now();
 
@@ -59,16 +58,12 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
     options.onStep?.(last);
 
     const stopping = step >= steps || signal?.aborted === true;
-    if (stopping || step % recipe.checkpoint.everySteps === 0) {
-      await options.saveCheckpoint(step);
-      savedStep = step;
-    }
+    if (stopping || step % recipe.checkpoint.everySteps === 0) await options.saveCheckpoint(step);
     if (stopping) break;
     // A turn of the event loop, for signals and the loader's workers: on a CPU a step never waits for anything.
     await new Promise((resolve) => setImmediate(resolve));
     stepStart = performance.now();
   }
-  if (savedStep !== step) await options.saveCheckpoint(step);
   return { step, last };
 }
 
