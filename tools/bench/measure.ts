@@ -1,0 +1,30 @@
+// What every benchmark gives back, and the statistics of its rounds.
+
+/** One figure of ours, beside a peer's where there is one. */
+export interface BenchRow {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: number;
+  /** null when the peer is not installed; `note` says why. */
+  readonly peer: number | null;
+  readonly peerName: string;
+  /** Above 1 ours is better, whatever the unit. */
+  readonly ratio: number | null;
+  /** The ratio aimed for. */
+  readonly target?: number;
+  /** Of what the machine can do at most. */
+  readonly shareOfPeak?: number;
+  readonly note?: string;
+}
+
+export interface BenchReport {
+  readonly bench: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly rows: readonly BenchRow[];
+}
+
+/** The middle value, or the mean of the two middle ones. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
