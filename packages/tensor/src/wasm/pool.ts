@@ -122,17 +122,24 @@ export class KernelPool {
     Atomics.store(state, control.remaining, chunks);
     Atomics.store(state, control.ticket, this.job << chunkBits);
     if (Atomics.load(state, control.sleepers) > 0) Atomics.notify(state, control.ticket);
+    let cause: unknown;
     for (;;) {
       const ticket = Atomics.load(state, control.ticket);
       const chunk = ticket & closedChunk;
       if (chunk >= chunks) break;
       if (Atomics.compareExchange(state, control.ticket, ticket, ticket + 1) !== ticket) continue;
-      kernel(this.slots.byteOffset, chunk, scratch);
+      try {
+        kernel(this.slots.byteOffset, chunk, scratch);
+      } catch (error) {
+        // Told when the others are done: they work on the same memory.
+        cause = error;
+        Atomics.store(state, control.failed, 1);
+      }
       Atomics.sub(state, control.remaining, 1);
     }
     this.awaitOthers();
     Atomics.store(state, control.ticket, (this.job << chunkBits) | closedChunk);
-    if (Atomics.exchange(state, control.failed, 0) !== 0) throw new Error("A kernel failed on a worker thread.");
+    if (Atomics.exchange(state, control.failed, 0) !== 0) throw new Error("A wasm kernel failed.", { cause });
   }
 
   private awaitOthers(): void {
