@@ -6,22 +6,16 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createLoader, decoderVersions, openDataset, type ImageDataset } from "@dinov2/data";
-import { median, type BenchReport, type BenchRow } from "./measure.ts";
+import { median, type BenchOptions, type BenchReport, type BenchRow } from "./measure.ts";
 import { findPython, PeerProcess } from "./peer-process.ts";
 import { writeSampleImages } from "./sample-images.ts";
-
-export interface AugmentBenchOptions {
-  /** A folder of .jpg files; by default one is made. */
-  readonly images?: string;
-  readonly rounds?: number;
-}
 
 const batchSize = 16;
 const peerBatchesAhead = 2;
 const prefetchBatches = 2;
 const peerScript = fileURLToPath(new URL("augment_peer.py", import.meta.url));
 
-export async function run({ images, rounds = 5 }: AugmentBenchOptions = {}): Promise<BenchReport> {
+export async function run({ images, rounds = 5 }: BenchOptions = {}): Promise<BenchReport> {
   const made = images === undefined ? await mkdtemp(join(tmpdir(), "dinov2-bench-")) : undefined;
   try {
     if (made !== undefined) await writeSampleImages(made, 64);

@@ -4,14 +4,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { InputError, nearestName } from "@dinov2/foundation";
-import type { BenchReport, BenchRow } from "./measure.ts";
-
-interface BenchOptions {
-  /** How often each side is measured; each benchmark has its own default. */
-  readonly rounds?: number;
-  /** JPEGs to measure with, for the benchmarks that read images. */
-  readonly images?: string;
-}
+import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
   augment: () => import("./augment.ts"),

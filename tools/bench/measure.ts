@@ -1,5 +1,12 @@
 // What every benchmark gives back, and the statistics of its rounds.
 
+/** What a benchmark may be told; it uses what it knows. */
+export interface BenchOptions {
+  /** A folder of JPEGs to measure with, for a benchmark that reads images; by default it makes some. */
+  readonly images?: string;
+  readonly rounds?: number;
+}
+
 /** One figure of ours, beside a peer's where there is one. */
 export interface BenchRow {
   readonly name: string;
