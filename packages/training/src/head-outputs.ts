@@ -3,8 +3,8 @@
 // C crops of one or two sizes, T tokens of all of them, N patches of a crop of the first size, M hidden ones
 // among them, D width, K prototypes.
 
-import { gatherRows, type Tensor2D, tf } from "@dinov2/tensor";
-import type { Crops, ForwardOptions, Segment } from "@dinov2/vit";
+import { type Tensor2D, tf } from "@dinov2/tensor";
+import { type Crops, type ForwardOptions, type Segment, segmentOffsets } from "@dinov2/vit";
 import type { Network } from "./network.ts";
 
 export interface HeadOutputs {
@@ -18,7 +18,8 @@ export interface HeadOutputs {
 
 /**
  * Crops through a network. All go through the backbone in one pass: sequences of different lengths are packed,
- * attention stays within each crop. Only the tokens that the losses read go on through the final norm and the heads.
+ * attention stays within each crop. Only the tokens that the losses read go through the last feed-forward layer, the
+ * final norm and the heads.
  *
  * @param maskIndices [M] into the N patches of each of the first crops, counted through
  */
@@ -28,29 +29,28 @@ export function headOutputs(
   maskIndices: Int32Array,
   options?: ForwardOptions,
 ): HeadOutputs {
-  const { tokens, segments } = backbone.forwardTokens(crops, options); // [T, D]
-  const rows = readRows(segments, 1 + backbone.config.numRegisterTokens, maskIndices);
-  const read = gatherRows(tokens, Int32Array.from([...rows.cls, ...rows.patches])); // [C + M, D]
-  const features = backbone.finalNorm(read as Tensor2D);
-  const [clsFeatures, patchFeatures] = splitRows(features, rows.cls.length); // [C, D], [M, D]
+  const prefix = 1 + backbone.config.numRegisterTokens;
+  const features = backbone.forwardRows(crops, (segments) => rowsToRead(segments, prefix, maskIndices), options);
+  const cropCount = crops.reduce((sum, { images }) => sum + images.shape[0], 0);
+  const [clsFeatures, patchFeatures] = splitRows(features, cropCount); // [C, D], [M, D]
   if (ibotHead && patchFeatures) {
     return { features, cls: dinoHead.forward(clsFeatures), hiddenPatches: ibotHead.forward(patchFeatures) };
   }
   // One head for both, in one product.
-  const [cls, hiddenPatches] = splitRows(dinoHead.forward(features), rows.cls.length);
+  const [cls, hiddenPatches] = splitRows(dinoHead.forward(features), cropCount);
   return { features, cls, hiddenPatches };
 }
 
-/** Where packed tokens hold each crop's class token, and the patches of the first crops that `maskIndices` names. */
-function readRows(segments: readonly Segment[], prefix: number, maskIndices: Int32Array) {
-  const cls: number[] = [];
-  let start = 0;
-  for (const { count, length } of segments) {
-    for (let crop = 0; crop < count; crop++, start += length) cls.push(start);
-  }
+/** Where packed tokens hold each crop's class token, then the patches of the first crops that `maskIndices` names. */
+function rowsToRead(segments: readonly Segment[], prefix: number, maskIndices: Int32Array): Int32Array {
+  const offsets = segmentOffsets(segments);
+  const cls = segments.flatMap(({ count, length }, i) =>
+    Array.from({ length: count }, (_, crop) => offsets[i]! + crop * length),
+  );
   const { length } = segments[0]!;
   const patches = length - prefix; // N
-  return { cls, patches: [...maskIndices].map((i) => Math.floor(i / patches) * length + prefix + (i % patches)) };
+  const hidden = Array.from(maskIndices, (i) => Math.floor(i / patches) * length + prefix + (i % patches));
+  return Int32Array.from([...cls, ...hidden]);
 }
 
 /** The first `count` rows, and the others when there are any. */

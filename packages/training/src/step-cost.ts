@@ -26,28 +26,30 @@ export function stepFlops(recipe: Recipe): number {
   const config = backboneConfig(recipe);
   const { globalTokens, localTokens } = cropTokens(recipe);
   const { crops, data, masking, heads } = recipe;
-  const ofGlobal = backboneFlops(config, globalTokens);
-  const ofLocal = backboneFlops(config, localTokens);
+  const patches = (crops.globalSize / config.patchSize) ** 2;
+  // In both global crops of an image together.
+  const hiddenPatches = 2 * patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2);
+  const ofGlobal = backboneFlops(config, globalTokens, 1 + hiddenPatches / 2);
+  const ofLocal = backboneFlops(config, localTokens, 1);
 
   const clsRow = headFlops(config.embedDim, heads.dino);
   const patchRow = headFlops(config.embedDim, heads.ibot.separate ? heads.ibot : heads.dino);
-  const patches = (crops.globalSize / config.patchSize) ** 2;
-  const hiddenPatches = 2 * patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2);
-
   const teacher = 2 * (ofGlobal + clsRow) + hiddenPatches * patchRow;
   const student = teacher + crops.localCount * (ofLocal + clsRow);
   return data.batchSize * (teacher + 3 * student);
 }
 
-/** One sequence through the backbone. */
-function backboneFlops(config: VisionTransformerConfig, tokens: number): number {
+/** One sequence through the backbone, `read` tokens of it through the last feed-forward layer. */
+function backboneFlops(config: VisionTransformerConfig, tokens: number, read: number): number {
   const { embedDim: width, depth, patchSize, inChannels, ffnLayer } = config;
   const hidden = ffnHiddenWidth(config);
   // SwiGLU has two projections in, one out.
   const ffnProducts = { identity: 0, mlp: 2, swiglu: 3, swiglufused: 3 }[ffnLayer];
-  const perToken = 2 * width * (4 * width + ffnProducts * hidden); // qkv and projection; feed-forward
+  const projections = tokens * 2 * 4 * width ** 2; // queries, keys, values; output
   const attention = 4 * tokens ** 2 * width; // scores, and their products with the values
-  return depth * (tokens * perToken + attention) + tokens * 2 * inChannels * patchSize ** 2 * width;
+  const feedForward = 2 * ffnProducts * width * hidden; // of one token
+  const patchEmbedding = tokens * 2 * inChannels * patchSize ** 2 * width;
+  return depth * (projections + attention) + ((depth - 1) * tokens + read) * feedForward + patchEmbedding;
 }
 
 /** One row through a head. */

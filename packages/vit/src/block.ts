@@ -16,7 +16,7 @@ import {
 import { blockPrefix, dropPathRates, type VisionTransformerConfig } from "./config.ts";
 import type { Segment } from "./packing.ts";
 import { parameter, type ParameterMap } from "./parameters.ts";
-import { keepSequences, type KeptSequences, type StochasticDepth } from "./stochastic-depth.ts";
+import { keepSequences, keptAmong, type KeptSequences, type StochasticDepth } from "./stochastic-depth.ts";
 
 type Vector = tf.Variable<tf.Rank.R1>;
 
@@ -90,12 +90,16 @@ function readFeedForward(config: VisionTransformerConfig, linearOf: (name: strin
   }
 }
 
-/** [T, D] → [T, D]; `segments` says which rows form a sequence. */
+/**
+ * [T, D] → [T, D]; `segments` says which rows form a sequence. With `only`, [R, D]: those rows alone, in that order,
+ * so that the feed-forward layer does not work on rows that nobody reads.
+ */
 export function blockForward(
   x: tf.Tensor2D,
   segments: readonly Segment[],
   block: Block,
   depth: StochasticDepth | null,
+  only?: Int32Array,
 ): tf.Tensor2D {
   const { index, dropRate: rate } = block;
   return tf.tidy(() => {
@@ -104,7 +108,9 @@ export function blockForward(
       attention(normalise(rows, block.norm1, block.epsilon), sequences, block),
     );
     const keptByFfn = keepSequences(depth, segments, { block: index, branch: "ffn", rate });
-    return addBranch(attended, segments, keptByFfn, block.gamma2, (rows) =>
+    const read = only ? (gatherRows(attended, only) as tf.Tensor2D) : attended;
+    const kept = only ? keptAmong(keptByFfn, only) : keptByFfn;
+    return addBranch(read, segments, kept, block.gamma2, (rows) =>
       feedForward(normalise(rows, block.norm2, block.epsilon), block.ffn),
     );
   });

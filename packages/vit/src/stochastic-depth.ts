@@ -79,6 +79,19 @@ export function keepSequences(
   return { rows: sequenceRows(segments, samples), segments: kept, scale: perRow(scales, kept) };
 }
 
+/** The same choice for a branch that works row by row, when only the rows `only` of the packed tokens are left. */
+export function keptAmong(kept: KeptSequences | null, only: Int32Array): KeptSequences | null {
+  if (kept === null) return null;
+  const { rows, scale } = kept;
+  const place = new Map(Array.from(rows, (row, i) => [row, i] as const));
+  const positions = Int32Array.from(only.keys()).filter((i) => place.has(only[i]!));
+  return {
+    rows: positions,
+    segments: [{ count: positions.length, length: 1 }],
+    scale: typeof scale === "number" ? scale : Float32Array.from(positions, (i) => scale[place.get(only[i]!)!]!),
+  };
+}
+
 function perRow(scales: readonly number[], segments: readonly Segment[]): number | Float32Array {
   if (scales.every((scale) => scale === scales[0])) return scales[0]!;
   return Float32Array.from(segments.flatMap(({ count, length }, i) => new Array<number>(count * length).fill(scales[i]!)));

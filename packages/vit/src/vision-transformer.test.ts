@@ -1,4 +1,4 @@
-import { RandomStream, tf, useBackend } from "@dinov2/tensor";
+import { gatherRows, RandomStream, tf, useBackend, valueAndGradients } from "@dinov2/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { VisionTransformerConfig } from "./config.ts";
 import type { Features } from "./features.ts";
@@ -99,6 +99,28 @@ describe("forwardFeaturesList", () => {
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before - model.parameters.size);
+  });
+});
+
+describe("forwardRows", () => {
+  const rows = Int32Array.of(5, 0, 40, 17, 60, 61);
+
+  it.each([0, 0.5])("gives the rows of a whole forward, with their gradients, at dropPathRate %d", (dropPathRate) => {
+    const model = create({ dropPathRate, dropPathUniform: true, depth: 3 });
+    const crops: Crops[] = [{ images: images(3, 3, 16, 16), masks: halfMasks(3, 16) }, { images: images(4, 3, 8, 8) }];
+    const options = () => ({ training: true, random: RandomStream.fromSeed(3) });
+    const some = valueAndGradients(() => {
+      const read = model.forwardRows(crops, () => rows, options());
+      return { value: tf.sum(tf.square(read)), extras: { read } };
+    }, model.parameters);
+    const whole = valueAndGradients(() => {
+      const read = gatherRows(model.finalNorm(model.forwardTokens(crops, options()).tokens), rows);
+      return { value: tf.sum(tf.square(read)), extras: { read } };
+    }, model.parameters);
+    expect(largestDifference(some.extras.read, whole.extras.read)).toBeLessThan(1e-5);
+    for (const [name, gradient] of whole.gradients) {
+      expect(largestDifference(some.gradients.get(name)!, gradient), name).toBeLessThan(1e-3);
+    }
   });
 });
 
