@@ -1,7 +1,7 @@
 // TF.js' wasm engine on a memory that threads can share. The npm package holds such a build (compiled with
-// emscripten's pthreads) but refuses it in Node, where its way to start workers fails, see
-// docs/decisions. Its kernels do not need those workers: this file starts the build with none, and the threads
-// are our own (pool.ts), over the same memory.
+// emscripten's pthreads) but refuses it in Node, where its way to start workers fails. Its kernels do not need those
+// workers: this file starts the build with none, and the threads are our own (pool.ts), over the same memory. Why:
+// docs/decisions/0005-threads-in-wasm.md.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
