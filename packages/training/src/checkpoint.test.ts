@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, RandomStream, useBackend } from "@dinov2/tensor";
-import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { namedParameters } from "./network.ts";
 import { pretrainStep } from "./pretrain-step.ts";
@@ -73,6 +73,25 @@ describe("a checkpoint", () => {
     const names = ["latest", "step-0000008", "step-0000012"];
     expect((await readdir(join(run, "checkpoints"))).sort()).toEqual(names);
     expect(await readFile(join(run, "checkpoints", "latest"), "utf8")).toBe("step-0000012\n");
+    disposeTrainingState(state);
+  });
+
+  it("stays when later ones are there, as when a run went on from an older one", async () => {
+    const state = createTrainingState(tinyRecipe());
+    for (const step of [4, 8, 12]) await saveCheckpoint(run, state, info(step), 3);
+    const folder = await saveCheckpoint(run, state, info(5), 1);
+    expect(await latestCheckpoint(run)).toBe(folder);
+    expect(await loadCheckpoint(folder, state)).toMatchObject({ step: 5 });
+    disposeTrainingState(state);
+  });
+
+  it("is the latest only when it is whole", async () => {
+    const state = createTrainingState(tinyRecipe());
+    const whole = await saveCheckpoint(run, state, info(4), 3);
+    vi.spyOn(state.optimizer, "exportState").mockRejectedValueOnce(new Error("no space left"));
+    await expect(saveCheckpoint(run, state, info(8), 3)).rejects.toThrow("no space left");
+    expect(await latestCheckpoint(run)).toBe(whole);
+    expect((await readdir(join(run, "checkpoints"))).sort()).toEqual(["latest", "step-0000004"]);
     disposeTrainingState(state);
   });
 

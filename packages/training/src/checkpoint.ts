@@ -42,7 +42,7 @@ interface StateFile extends CheckpointInfo {
   readonly optimizerStep: number;
 }
 
-/** Writes a checkpoint, points `latest` to it, and removes all but the newest `keep`. */
+/** Writes a checkpoint, points `latest` to it, and removes all but the newest `keep` of those up to it. */
 export async function saveCheckpoint(
   run: string,
   state: TrainingState,
@@ -55,7 +55,7 @@ export async function saveCheckpoint(
   await rm(folder, { recursive: true, force: true });
   await createFolderAtomic(folder, (temporary) => writeState(temporary, state, info));
   await writeFileAtomic(latestPath(run), `${name}\n`);
-  await removeOld(run, keep);
+  await removeOld(run, info.step, keep);
   return folder;
 }
 
@@ -103,8 +103,10 @@ async function readStateFile(folder: string): Promise<StateFile> {
   }
 }
 
-async function removeOld(run: string, keep: number): Promise<void> {
-  const names = (await readdir(checkpointsPath(run))).filter((name) => /^step-\d+$/.test(name));
-  names.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
-  for (const name of names.slice(0, -keep)) await rm(join(checkpointsPath(run), name), { recursive: true });
+/** Those after `step`, there when a run went on from an older checkpoint, stay and do not crowd out the run's own. */
+async function removeOld(run: string, step: number, keep: number): Promise<void> {
+  const stepOf = (name: string) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? Infinity);
+  const upToNow = (await readdir(checkpointsPath(run))).filter((name) => stepOf(name) <= step);
+  upToNow.sort((a, b) => stepOf(a) - stepOf(b));
+  for (const name of upToNow.slice(0, -keep)) await rm(join(checkpointsPath(run), name), { recursive: true });
 }

@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
-import { collate } from "@dinov2/data";
+import { type Batch, collate } from "@dinov2/data";
 import { RandomStream } from "@dinov2/foundation";
 import { toTensors, type TrainingBatch } from "./batch.ts";
 import { maskingOptionsOf } from "./loader-options.ts";
@@ -27,8 +27,8 @@ export function tinyRecipe(changes: RecipeInput = {}): Recipe {
   });
 }
 
-/** A batch of noise, the same for the same seed. */
-export function noiseBatch(recipe: Recipe, seed = 0): TrainingBatch {
+/** A batch of noise, the same for the same seed, as a loader gives it. */
+export function collatedNoise(recipe: Recipe, seed = 0): Batch {
   const random = RandomStream.fromSeed(seed);
   const crop = (side: number) => Float32Array.from({ length: 3 * side * side }, () => random.normal());
   const samples = Array.from({ length: recipe.data.batchSize }, (_, i) => ({
@@ -36,8 +36,11 @@ export function noiseBatch(recipe: Recipe, seed = 0): TrainingBatch {
     globalCrops: [crop(recipe.crops.globalSize), crop(recipe.crops.globalSize)],
     localCrops: Array.from({ length: recipe.crops.localCount }, () => crop(recipe.crops.localSize)),
   }));
-  return toTensors(collate(samples, maskingOptionsOf(recipe), random));
+  return collate(samples, maskingOptionsOf(recipe), random);
 }
+
+/** The same as tensors. */
+export const noiseBatch = (recipe: Recipe, seed = 0): TrainingBatch => toTensors(collatedNoise(recipe, seed));
 
 /** Writes `count` colourful PNG images of 24 × 24 pixels. */
 export async function writeImages(folder: string, count: number): Promise<void> {

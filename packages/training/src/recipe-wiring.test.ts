@@ -1,0 +1,87 @@
+// Every setting of a recipe reaches the part that it is for: each has a value here that is not its default.
+
+import { expect, it } from "vitest";
+import { loaderOptions } from "./loader-options.ts";
+import { backboneConfig } from "./network.ts";
+import { parseRecipe } from "./recipe.ts";
+
+it("the loader gets the crops, the masks and the data settings", () => {
+  const recipe = parseRecipe({
+    model: { patchSize: 8 },
+    crops: {
+      globalSize: 48,
+      localSize: 24,
+      localCount: 3,
+      globalScale: [0.4, 0.9],
+      localScale: [0.1, 0.2],
+      blurSemantics: "paper",
+    },
+    masking: { probability: 0.25, ratio: [0.2, 0.3], exactCount: true },
+    data: { batchSize: 5, workers: 3, pixelLimit: 9999, maxSkippedShare: 0.3, cacheMebibytes: 2 },
+    seed: 11,
+  });
+  const dataset = { length: 0, name: () => "", label: () => undefined, source: () => "" };
+  const onSkip = () => {};
+  expect(loaderOptions(recipe, dataset, 7, onSkip)).toEqual({
+    dataset,
+    onSkip,
+    startStep: 7,
+    seed: 11,
+    batchSize: 5,
+    workers: 3,
+    pixelLimit: 9999,
+    maxSkippedShare: 0.3,
+    cacheBytes: 2 * 2 ** 20,
+    multiCrop: {
+      globalSize: 48,
+      localSize: 24,
+      localCount: 3,
+      globalScale: [0.4, 0.9],
+      localScale: [0.1, 0.2],
+      blurSemantics: "paper",
+    },
+    masking: { patchSize: 8, maskProbability: 0.25, maskRatio: [0.2, 0.3], exactCount: true },
+  });
+});
+
+it("the backbone gets the model settings, and position embeddings for global crops", () => {
+  const recipe = parseRecipe({
+    model: {
+      size: "small",
+      embedDim: 24,
+      depth: 4,
+      numHeads: 3,
+      patchSize: 8,
+      ffnLayer: "swiglu",
+      layerScale: 0.5,
+      registerTokens: 2,
+      dropPathRate: 0.25,
+      dropPathUniform: false,
+      blockChunks: 2,
+      qkvBias: false,
+      projBias: false,
+      ffnBias: false,
+      interpolateAntialias: true,
+      interpolateOffset: 0,
+    },
+    crops: { globalSize: 48, localSize: 24 },
+  });
+  expect(backboneConfig(recipe)).toMatchObject({
+    imageSize: 48,
+    embedDim: 24,
+    depth: 4,
+    numHeads: 3,
+    patchSize: 8,
+    ffnLayer: "swiglu",
+    initValues: 0.5,
+    numRegisterTokens: 2,
+    dropPathRate: 0.25,
+    dropPathUniform: false,
+    blockChunks: 2,
+    qkvBias: false,
+    projBias: false,
+    ffnBias: false,
+    interpolateAntialias: true,
+    interpolateOffset: 0,
+  });
+});
