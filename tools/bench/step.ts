@@ -33,8 +33,8 @@ export async function run({ rounds = 7 }: StepBenchOptions = {}): Promise<BenchR
     data: { batchSize: 2 },
   });
   const rows = [
-    ...(await measure("vitti8-demo, batch 32", demo, rounds, peak)),
-    ...(await measure("ViT-S/14, 2 × 224 + 8 × 98, 65,536 prototypes, batch 2", small, Math.min(rounds, 3), peak)),
+    ...(await measure("vitti8-demo", demo, rounds, peak)),
+    ...(await measure("ViT-S/14, 2 × 224 + 8 × 98, 65,536 prototypes", small, Math.min(rounds, 3), peak)),
   ];
   return { bench: "step", versions: { backend: backend.name, engine: backend.engine }, rows };
 }
@@ -75,9 +75,10 @@ async function measure(name: string, recipe: Recipe, rounds: number, peak: numbe
   }
   const typical = median(seconds);
   const shareOfPeak = stepFlops(recipe) / typical / peak;
+  const { batchSize } = recipe.data;
   return [
-    row(`${name}: speed`, "images/s", recipe.data.batchSize / typical, shareOfPeak),
-    row(`${name}: time`, "ms/step", 1000 * typical, shareOfPeak),
+    row(`${name}, batch ${batchSize}: speed`, "images/s", batchSize / typical, shareOfPeak),
+    row(`${name}, batch ${batchSize}: time`, "ms/step", 1000 * typical, shareOfPeak),
   ];
 }
 
