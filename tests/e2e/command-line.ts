@@ -13,12 +13,20 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** `dinov2 …words` in `folder`. Never interactive; VITEST is taken out so that progress is shown as to a user. */
-export function dinov2(words: readonly string[], folder: string): Promise<Outcome> {
+/**
+ * `dinov2 …words` in `folder`. Never interactive; VITEST is taken out so that progress is shown as to a user.
+ * @param onStart is given a function that sends the process a signal
+ */
+export function dinov2(
+  words: readonly string[],
+  folder: string,
+  onStart?: (kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Outcome> {
   const env = { ...process.env };
   delete env.VITEST;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...words], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    onStart?.((signal) => void child.kill(signal));
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => (stdout += text));
     child.stderr.on("data", (text) => (stderr += text));

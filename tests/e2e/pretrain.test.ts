@@ -1,5 +1,6 @@
-import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dinov2, dinov2Json, expectRefusal } from "./command-line.ts";
 import { createFixtures } from "./fixtures.ts";
@@ -39,6 +40,22 @@ describe("dinov2 pretrain", () => {
       const path = (run: string) => join(root, run, `checkpoints/step-0000004/${file}.safetensors`);
       expect((await readFile(path("stopped"))).equals(await readFile(path("whole"))), file).toBe(true);
     }
+  });
+
+  it("writes a checkpoint when Ctrl-C stops it, and says how to go on", async () => {
+    const log = () => readFile(join(root, "interrupted/metrics.jsonl"), "utf8").catch(() => "");
+    const words = pretrain("interrupted", "--set", "schedule.steps=2000", "--set", "checkpoint.everySteps=2000");
+    const { code, stderr } = await dinov2(words, root, async (kill) => {
+      // The log has a line once a step was done.
+      for (let tries = 0; tries < 1000 && (await log()) === ""; tries++) await setTimeout(50);
+      kill("SIGINT");
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^Stopped at step \d+; go on with: .*--resume/m) });
+    const step = Number(/Stopped at step (\d+)/.exec(stderr)![1]);
+    expect((await log()).trimEnd().split("\n")).toHaveLength(step);
+    const latest = await readFile(join(root, "interrupted/checkpoints/latest"), "utf8");
+    expect(latest).toBe(`step-${String(step).padStart(7, "0")}\n`);
+    expect(await readdir(join(root, "interrupted/checkpoints", latest.trim()))).toContain("state.json");
   });
 
   it("refuses to resume with a changed recipe, or to start over in a run folder, and changes nothing", async () => {

@@ -5,7 +5,13 @@ import { createSchedules } from "./schedules.ts";
 const recipe = parseRecipe({
   optimizer: { learningRate: 0.004, finalLearningRate: 1e-5, weightDecay: 0.04, finalWeightDecay: 0.3 },
   schedule: { steps: 100, warmupSteps: 11, freezeLastLayerSteps: 20 },
-  teacher: { momentum: 0.9, finalMomentum: 0.99, startTemperature: 0.03, temperature: 0.08, temperatureWarmupSteps: 51 },
+  teacher: {
+    momentum: 0.9,
+    finalMomentum: 0.99,
+    startTemperature: 0.03,
+    temperature: 0.08,
+    temperatureWarmupSteps: 51,
+  },
   data: { batchSize: 256 },
 });
 const at = createSchedules(recipe);
