@@ -20,7 +20,7 @@ export interface Outcome {
 export function dinov2(
   words: readonly string[],
   folder: string,
-  onStart?: (kill: (signal: NodeJS.Signals) => void) => void,
+  onStart?: (kill: (signal: NodeJS.Signals) => void) => unknown,
 ): Promise<Outcome> {
   const env = { ...process.env };
   delete env.VITEST;
