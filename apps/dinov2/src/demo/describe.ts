@@ -11,10 +11,8 @@ type Accuracy = SeedResult["accuracy"];
 export const contenders: readonly { readonly name: string; readonly of: (accuracy: Accuracy) => number }[] = [
   { name: "always the commonest category", of: ({ commonest }) => commonest },
   { name: "raw pixels, 16 x 16", of: ({ pixels }) => pixels },
-  { name: "untrained network, class token", of: ({ untrained }) => untrained["class token"] },
-  { name: "untrained network, mean patch token", of: ({ untrained }) => untrained["mean patch token"] },
-  { name: "trained network, class token", of: ({ trained }) => trained["class token"] },
-  { name: "trained network, mean patch token", of: ({ trained }) => trained["mean patch token"] },
+  ...featureNames.map((feature) => ({ name: `untrained, ${feature}`, of: ({ untrained }: Accuracy) => untrained[feature] })),
+  ...featureNames.map((feature) => ({ name: `trained, ${feature}`, of: ({ trained }: Accuracy) => trained[feature] })),
 ];
 
 /** Mean and sample standard deviation; one value has no spread. */
@@ -38,25 +36,26 @@ export function accuracyTable({ seeds }: Pick<DemoResult, "seeds">): string {
 const percent = (share: number) => (100 * share).toFixed(1);
 
 /**
- * The feature by which each network is judged: that with the higher mean over the seeds, so that the untrained network is
+ * The feature by which each network is judged: that with the highest mean over the seeds, so that the untrained network is
  * not set up to lose. Its class token has hardly seen the picture.
  */
-export function betterFeatures({ seeds }: Pick<DemoResult, "seeds">): { untrained: FeatureName; trained: FeatureName } {
-  const better = (network: "untrained" | "trained") => {
+export function bestFeatures({ seeds }: Pick<DemoResult, "seeds">): { untrained: FeatureName; trained: FeatureName } {
+  const best = (network: "untrained" | "trained") => {
     const mean = (feature: FeatureName) => meanAndSpread(seeds.map(({ accuracy }) => accuracy[network][feature])).mean;
-    return featureNames.reduce((best, feature) => (mean(feature) > mean(best) ? feature : best));
+    return featureNames.reduce((first, second) => (mean(second) > mean(first) ? second : first));
   };
-  return { untrained: better("untrained"), trained: better("trained") };
+  return { untrained: best("untrained"), trained: best("trained") };
 }
 
-/** What the table says, in sentences. */
+/** What the table says, a sentence a line. */
 export function verdict({ seeds }: Pick<DemoResult, "seeds">): string[] {
-  const { untrained, trained } = betterFeatures({ seeds });
+  const { untrained, trained } = bestFeatures({ seeds });
   const gains = seeds.map(({ accuracy }) => accuracy.trained[trained] - accuracy.untrained[untrained]);
   const overPixels = seeds.map(({ accuracy }) => accuracy.trained[trained] - accuracy.pixels);
   return [
-    `Trained (${trained}) against untrained (${untrained}), the better feature of each: ${difference(gains)}`,
-    `Trained against raw pixels: ${difference(overPixels)}`,
+    `By the best feature of each, trained (${trained}) and untrained (${untrained}):`,
+    `  trained against untrained   ${difference(gains)}`,
+    `  trained against raw pixels  ${difference(overPixels)}`,
   ];
 }
 

@@ -4,7 +4,7 @@ import {
   extractLabelled, knnClassify, nearestNeighbours, pixelBackbone, vitBackbone,
   type ClassificationTask, type FrozenBackbone, type ImageSizes, type LabelledFeatures, type Neighbours,
 } from "@dinov2/evaluation";
-import { tf } from "@dinov2/tensor";
+import { l2Normalize, tf } from "@dinov2/tensor";
 import type { VisionTransformer } from "@dinov2/vit";
 
 /** Neighbours that vote; the temperature is the official 0.07. */
@@ -37,18 +37,28 @@ const labelsOf = (dataset: ImageDataset) => Array.from({ length: dataset.length 
 /** The whole picture at the model's own size: these renders fill their frame, and the usual centre crop would cut them. */
 const wholePicture = ({ config }: VisionTransformer): ImageSizes => ({ resizeSize: config.imageSize, cropSize: config.imageSize });
 
-/** The mean of the patch tokens: an untrained network's class token says little, so the table shows this for both networks. */
-function meanPatchBackbone(model: VisionTransformer): FrozenBackbone {
+/**
+ * What is taken from a network as the feature of a picture: the class token, which k-NN on DINOv2 uses; the mean of the patch
+ * tokens, since an untrained class token has hardly seen the picture; or both side by side, at unit length each.
+ */
+export const featureNames = ["class token", "mean patch token", "both"] as const;
+export type FeatureName = (typeof featureNames)[number];
+
+function featureBackbone(feature: FeatureName, model: VisionTransformer): FrozenBackbone {
+  if (feature === "class token") return vitBackbone(feature, model, wholePicture(model));
+  const width = model.config.embedDim;
   return {
-    name: "mean patch token",
-    width: model.config.embedDim,
+    name: feature,
+    width: feature === "both" ? 2 * width : width,
     imageSizes: wholePicture(model),
-    imageFeatures: (images) => tf.mean(model.forwardFeatures(images).xNormPatchtokens, 1),
+    imageFeatures(images) {
+      const { xNormClstoken, xNormPatchtokens } = model.forwardFeatures(images);
+      const meanPatch = tf.mean<tf.Tensor2D>(xNormPatchtokens, 1);
+      if (feature === "mean patch token") return meanPatch;
+      return tf.concat([l2Normalize(xNormClstoken, 1e-12), l2Normalize(meanPatch, 1e-12)], 1);
+    },
   };
 }
-
-export const featureNames = ["class token", "mean patch token"] as const;
-export type FeatureName = (typeof featureNames)[number];
 
 /** What a network makes of the pictures, by each feature. */
 export interface NetworkMeasures {
@@ -57,12 +67,14 @@ export interface NetworkMeasures {
 }
 
 export async function measureNetwork(model: VisionTransformer, task: ClassificationTask): Promise<NetworkMeasures> {
-  const classToken = await taskFeatures(vitBackbone("class token", model, wholePicture(model)), task);
-  const meanPatch = await taskFeatures(meanPatchBackbone(model), task);
-  return {
-    accuracy: { "class token": await accuracy(classToken), "mean patch token": await accuracy(meanPatch) },
-    features: { "class token": classToken, "mean patch token": meanPatch },
-  };
+  const measured: { name: FeatureName; features: TaskFeatures; accuracy: number }[] = [];
+  for (const name of featureNames) {
+    const features = await taskFeatures(featureBackbone(name, model), task);
+    measured.push({ name, features, accuracy: await accuracy(features) });
+  }
+  const byName = <T>(value: (one: (typeof measured)[number]) => T) =>
+    Object.fromEntries(measured.map((one) => [one.name, value(one)])) as Record<FeatureName, T>;
+  return { accuracy: byName((one) => one.accuracy), features: byName((one) => one.features) };
 }
 
 /** Accuracy of the pictures themselves, shrunk to 16 x 16 colours. */

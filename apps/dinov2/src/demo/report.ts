@@ -8,7 +8,7 @@ import type { Neighbours } from "@dinov2/evaluation";
 import { RandomStream, writeFileAtomic } from "@dinov2/foundation";
 import { renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
 import { readMetrics } from "@dinov2/training";
-import { betterFeatures, contenders, meanAndSpread, setting, verdict } from "./describe.ts";
+import { bestFeatures, contenders, meanAndSpread, setting, verdict } from "./describe.ts";
 import { neighboursOf } from "./measure.ts";
 import type { DemoResult, SeedRun } from "./run-demo.ts";
 
@@ -24,7 +24,7 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
     return [name, several ? meanAndSpread(values) : values[0]!];
   });
   const spread = several ? `Mean ± standard deviation over ${result.seeds.length} seeds, each with its own split. ` : "";
-  const features = betterFeatures(result);
+  const features = bestFeatures(result);
   const page = renderPretrainReport({
     title: "dinov2 demo: a small ViT learns from emoji, without labels",
     facts: {
@@ -37,7 +37,7 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
       "neighbours by": `${features.untrained} before, ${features.trained} after`,
     },
     table: {
-      caption: `${spread}${[...setting(result), ...verdict(result)].join(" ")}`,
+      caption: `${spread}${[...setting(result), ...verdict(result).map((line) => line.trim())].join(" ")}`,
       columns: ["k-NN on", { name: "accuracy", percent: true }],
       rows: accuracies,
     },
@@ -49,7 +49,7 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
 
 /** A random test picture of each category in turn, whatever its neighbours are: the page does not choose what flatters. */
 async function neighbourComparisons(
-  { task, untrained, trained, result }: SeedRun, features: ReturnType<typeof betterFeatures>,
+  { task, untrained, trained, result }: SeedRun, features: ReturnType<typeof bestFeatures>,
 ): Promise<NeighbourComparison[]> {
   const count = Math.min(neighbourCount, task.train.length);
   const before = await neighboursOf(untrained.features[features.untrained], count);

@@ -86,7 +86,7 @@ describe("a miniature demo", () => {
     expect(result.seeds.map(({ seed }) => seed)).toEqual([5, 6]);
     for (const { accuracy } of result.seeds) {
       const shares = [accuracy.pixels, accuracy.commonest, ...Object.values(accuracy.untrained), ...Object.values(accuracy.trained)];
-      expect(shares).toHaveLength(6);
+      expect(shares).toHaveLength(8);
       for (const share of shares) expect(share).toBeGreaterThanOrEqual(0);
       for (const share of shares) expect(share).toBeLessThanOrEqual(1);
     }
