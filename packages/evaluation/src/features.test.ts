@@ -8,7 +8,7 @@ import { vitConfig, VisionTransformer } from "@dinov2/vit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluationSizes, pixelBackbone, vitBackbone } from "./backbone.ts";
 import type { Measurement } from "./evaluator.ts";
-import { extractFeatures } from "./features.ts";
+import { extractFeatures, extractLabelled } from "./features.ts";
 import { knnEvaluator } from "./knn-evaluator.ts";
 
 let folder: string;
@@ -85,6 +85,13 @@ describe("extractFeatures", () => {
     expect(skipped).toEqual(["spoilt-5"]);
   });
 
+  it("keeps each row's own class when a file before it is left out", async () => {
+    const dataset = await pictures("labelled", 12, 4);
+    const { features, labels } = await extractLabelled(pixelBackbone(4), dataset, "train");
+    expect([...labels]).toEqual([0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1]);
+    expect(features.count).toBe(11);
+  });
+
   it("leaves no tensor behind", async () => {
     const dataset = await pictures("tensors", 4);
     const before = tf.memory().numTensors;
@@ -118,5 +125,16 @@ describe("knnEvaluator", () => {
     const names = ["k1.top1", "k1.top5", "k4.top1", "k4.top5", "n3.k1.top1", "n3.k1.top5", "n3.k3.top1", "n3.k3.top5"];
     expect(measurements.map(({ metric }) => metric)).toEqual(names);
     expect(measurements.every(({ value }) => value === 1)).toBe(true); // red and blue, whatever is drawn
+  });
+
+  it("averages a few-shot score over draws that differ", async () => {
+    // Classes that say nothing about the picture: which one is nearest depends on what was drawn.
+    const mixed = { ...(await pictures("mixed", 16)), label: (i: number) => Math.floor(i / 2) % 2 };
+    const context = { task: { train: mixed, test: await pictures("test", 2) }, seed: 0 };
+    const evaluator = knnEvaluator({ ks: [1], perClass: [1], tries: 6 });
+    const scores = new Map<string, number>();
+    for await (const { metric, value } of evaluator.run(pixelBackbone(4), context)) scores.set(metric, value);
+    // One draw gets none, one or both of two test images right; so does the mean of six equal ones.
+    expect([0, 0.5, 1]).not.toContain(scores.get("n1.k1.top1"));
   });
 });

@@ -68,6 +68,16 @@ describe("batches", () => {
     expect(new Set(names.flat()).size).toBe(12);
   });
 
+  it("draw crops and masks of their own in each step and process, also of one picture", async () => {
+    const picture = await encode(smoothImage(40, 40));
+    const names = Array.from({ length: 6 }, (_, i) => `${i}.png`);
+    const folder = await temporaryFolder(Object.fromEntries(names.map((name) => [name, picture])));
+    const ranks = await Promise.all([0, 1].map(async (rank) => take(await open(folder, { rank, worldSize: 2 }), 2)));
+    const batches = ranks.flat();
+    expect(new Set(batches.map(({ masks }) => masks.data.join())).size).toBe(4);
+    expect(new Set(batches.map(({ globalCrops }) => globalCrops.data.subarray(0, 3 * 28 * 28).join())).size).toBe(4);
+  });
+
   it("are the same when decoded pictures are kept in memory", async () => {
     const folder = await pictureFolder(4);
     const plain = await take(await open(folder), 5);
