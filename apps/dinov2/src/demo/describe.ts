@@ -59,11 +59,11 @@ export function verdict({ seeds }: Pick<DemoResult, "seeds">): string[] {
   ];
 }
 
-/** "+12.3 points on average, +10.9 at worst." */
+/** "+12.3 points on average, +10.9 on the worst seed." */
 function difference(values: readonly number[]): string {
-  const points = (share: number) => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))} points`;
-  if (values.length === 1) return `${points(values[0]!)}.`;
-  return `${points(meanAndSpread(values).mean)} on average, ${points(Math.min(...values))} on the worst seed.`;
+  const signed = (share: number) => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
+  if (values.length === 1) return `${signed(values[0]!)} points.`;
+  return `${signed(meanAndSpread(values).mean)} points on average, ${signed(Math.min(...values))} on the worst seed.`;
 }
 
 /** What the numbers are of: one sentence each. */
