@@ -45,6 +45,14 @@ describe("the infinite sampler", () => {
     expect(of(1)).not.toEqual(of(2));
   });
 
+  it("stands in with any image of its share, by position and attempt", () => {
+    const sampler = InfiniteSampler.create({ length: 20, seed: 5, rank: 1, worldSize: 2 });
+    const standIns = (attempt: number) => upTo(200).map((position) => sampler.substitute(position, attempt));
+    expect(new Set(standIns(1))).toEqual(new Set(take(sampler, sampler.passLength)));
+    expect(standIns(1)).toEqual(standIns(1));
+    expect(standIns(2)).not.toEqual(standIns(1));
+  });
+
   it("refuses fewer images than processes", () => {
     expect(() => InfiniteSampler.create({ length: 2, seed: 0, worldSize: 3 })).toThrow(InputError);
   });

@@ -67,6 +67,10 @@ const linearCases = [
   linearCase([0], 4, 3, false, "none"),
   linearCase([67], 37, 71, true, "none"),
   linearCase([131], 48, 33, true, "gelu"),
+  // Sums so long that a product is made in several parts: forward, and in the gradients of the input and of the weight.
+  linearCase([3], 790, 5, true, "gelu"),
+  linearCase([2], 3, 790, false, "none"),
+  linearCase([790], 3, 2, true, "none"),
 ];
 
 const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => ({
