@@ -31,6 +31,7 @@ interface ManifestCase {
   readonly id: string;
   readonly group: string;
   readonly file?: string;
+  readonly expected_file?: string;
   readonly source: string;
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly inputs?: Readonly<Record<string, TensorEntry>>;
@@ -113,6 +114,12 @@ export class GoldenCase {
   /** The content of a case whose file is JSON. */
   json<T>(): T {
     return JSON.parse(readFileSync(this.path(), "utf8")) as T;
+  }
+
+  /** The file that holds what reading the case's own file must give. */
+  expectedPath(): string {
+    if (!this.entry.expected_file) throw new Error(`Case ${this.id} names no file of expected values.`);
+    return this.path(this.entry.expected_file);
   }
 
   /** The full name of a file that lies beside the manifest. */

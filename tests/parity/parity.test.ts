@@ -26,6 +26,7 @@ const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
   aug_ops: () => import("./groups/aug_ops.ts"),
   aug_pipeline: () => import("./groups/aug_pipeline.ts"),
   aug_stats: () => import("./groups/aug_stats.ts"),
+  ckpt: () => import("./groups/ckpt.ts"),
 };
 
 const committedFixtures = fileURLToPath(new URL("./fixtures", import.meta.url));
