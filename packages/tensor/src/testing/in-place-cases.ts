@@ -29,7 +29,8 @@ function variableOf(values: Values): { variable: tf.Variable; original: tf.Tenso
   return { variable: tf.variable(original), original };
 }
 
-const shapes = [[1], [3, 5], [1031]] as const;
+/** The last one is long enough to be split over threads. */
+const shapes = [[1], [3, 5], [1031], [40_009]] as const;
 
 function adamWFollowsReference(shape: readonly number[]): void {
   const start = normal(shape, 1);

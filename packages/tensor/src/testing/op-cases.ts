@@ -1,5 +1,6 @@
 // The ops of this package: ordinary shapes, single elements, primes (which leave a remainder in every
-// vector width and every split over threads), no rows, and shapes with more than one leading axis.
+// vector width and every split over threads), enough elements to be split at all (some 20 000), no rows,
+// and shapes with more than one leading axis.
 import * as tf from "@tensorflow/tfjs-core";
 import { addResidualSubset } from "../ops/add-residual-subset.ts";
 import { blockDiagonalAttention } from "../ops/block-diagonal-attention.ts";
@@ -20,7 +21,7 @@ import type { Values } from "./values.ts";
 
 const named = (shape: readonly number[]) => `[${shape.join(", ")}]`;
 
-const layerNormCases = [[1, 1], [3, 8], [5, 13], [0, 4], [2, 3, 7], [67, 96], [4]].map((shape): OpCase => {
+const layerNormCases = [[1, 1], [3, 8], [5, 13], [0, 4], [2, 3, 7], [67, 96], [401, 67], [4]].map((shape): OpCase => {
   const width = [shape.at(-1)!];
   return {
     op: "layerNorm",
@@ -70,7 +71,7 @@ const linearCases = [
   // Sums so long that a product is made in several parts: forward, and in the gradients of the input and of the weight.
   linearCase([3], 790, 5, true, "gelu"),
   linearCase([2], 3, 790, false, "none"),
-  linearCase([790], 3, 2, true, "none"),
+  linearCase([790], 3, 401, true, "none"),
 ];
 
 const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => ({
@@ -82,7 +83,7 @@ const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => 
   shape,
 }));
 
-const swigluCases = [[1, 2], [3, 10], [2, 3, 14], [0, 6], [61, 86]].map((shape): OpCase => ({
+const swigluCases = [[1, 2], [3, 10], [2, 3, 14], [0, 6], [61, 86], [401, 86]].map((shape): OpCase => ({
   op: "swiglu",
   title: named(shape),
   inputs: [normal(shape, 1, 2)],
@@ -111,7 +112,7 @@ const attentionCases = [
   };
 });
 
-const layerScaleCases = [[1, 1], [2, 3, 5], [0, 4], [67, 33]].flatMap((shape) => [true, false].map((withGamma): OpCase => ({
+const layerScaleCases = [[1, 1], [2, 3, 5], [0, 4], [67, 33], [401, 67]].flatMap((shape) => [true, false].map((withGamma): OpCase => ({
   op: "layerScaleResidual",
   title: `${named(shape)}${withGamma ? "" : " without gamma"}`,
   inputs: [normal(shape, 1), normal(shape, 2), ...(withGamma ? [normal([shape.at(-1)!], 3)] : [])],
@@ -124,6 +125,7 @@ const subsetCases = [
   { shape: [1, 1, 1], indices: [0] },
   { shape: [4, 2, 3], indices: [3, 1] },
   { shape: [7, 11, 13], indices: [6, 0, 2, 5, 1] },
+  { shape: [9, 61, 67], indices: [6, 0, 2, 8, 5, 1, 7] },
 ].flatMap(({ shape, indices }) => [true, false].map((withGamma): OpCase => {
   const chosen = Int32Array.from(indices);
   const scale = shape[0]! / indices.length;
@@ -144,6 +146,7 @@ const gatherCases = [
   { shape: [3], indices: [1, 1] },
   { shape: [3, 2], indices: [] },
   { shape: [101, 17], indices: Array.from({ length: 67 }, (_, i) => (i * 37) % 101) },
+  { shape: [101, 401], indices: Array.from({ length: 67 }, (_, i) => (i * 37) % 53) },
 ].map(({ shape, indices }): OpCase => ({
   op: "gatherRows",
   title: `${indices.length} of ${named(shape)}`,
@@ -165,11 +168,11 @@ function l2NormalizeCase(title: string, x: Values, epsilon: number): OpCase {
 }
 
 const l2NormalizeCases = [
-  ...[[1, 2], [3, 5], [0, 4], [53, 31]].map((shape) => l2NormalizeCase(named(shape), normal(shape), 1e-12)),
+  ...[[1, 2], [3, 5], [0, 4], [53, 31], [401, 67]].map((shape) => l2NormalizeCase(named(shape), normal(shape), 1e-12)),
   l2NormalizeCase("rows shorter than epsilon", normal([3, 4], 1, 0.1), 1),
 ];
 
-const weightNormCases = [[1, 1], [5, 3], [61, 37]].map((shape): OpCase => ({
+const weightNormCases = [[1, 1], [5, 3], [61, 37], [401, 67]].map((shape): OpCase => ({
   op: "weightNorm",
   title: named(shape),
   inputs: [uniform(shape, 0.2, 1.5, 1), uniform([shape[0]!, 1], 0.5, 2, 2)],
@@ -178,7 +181,7 @@ const weightNormCases = [[1, 1], [5, 3], [61, 37]].map((shape): OpCase => ({
   shape,
 }));
 
-const crossEntropyCases = [[1, 1], [3, 5], [2, 17], [0, 4], [7, 1031]].map((shape): OpCase => {
+const crossEntropyCases = [[1, 1], [3, 5], [2, 17], [0, 4], [7, 1031], [37, 1031]].map((shape): OpCase => {
   // A constant of the op: positive rows that do not sum to 1.
   const teacher = uniform(shape, 0, 2 / shape[1]!, 9);
   return {
@@ -209,6 +212,7 @@ function sinkhornCase(title: string, logits: Values, temperature: number, iterat
 const sinkhornCases = [
   sinkhornCase("[1, 1]", normal([1, 1]), 0.05, 3),
   sinkhornCase("[4, 7]", uniform([4, 7], -0.5, 0.5), 0.05, 3),
+  sinkhornCase("[67, 301]", uniform([67, 301], -0.5, 0.5), 0.05, 3),
   sinkhornCase("[13, 101], one iteration", uniform([13, 101], -0.5, 0.5), 0.07, 1),
   // exp(500) has no float32: the official code gives NaN here.
   sinkhornCase("logits of 30 at temperature 0.06", values([3, 4], (i) => 30 + 0.05 * ((i * 7) % 5)), 0.06, 3),
