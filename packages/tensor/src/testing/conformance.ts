@@ -23,7 +23,7 @@ export interface ConformanceOptions {
   readonly tolerance?: Tolerance;
 }
 
-/** Above this many elements, or elements times results, a gradient is checked along random directions, not one by one. */
+/** Above so many elements, or elements times results, a gradient is checked along random directions, not one by one. */
 const elementwiseLimit = 150;
 const elementwiseWork = 1_000_000;
 
@@ -71,7 +71,7 @@ function checkDirections(gradient: tf.Tensor, scalar: (at: Float64Array) => numb
   const random = RandomStream.fromSeed(at.length);
   for (let repeat = 0; repeat < 3; repeat++) {
     const raw = at.map(() => random.normal());
-    const length = Math.hypot(...raw);
+    const length = Math.sqrt(raw.reduce((sum, value) => sum + value * value, 0));
     const direction = raw.map((value) => value / length);
     const along = Float64Array.from(gradient.dataSync()).reduce((sum, value, i) => sum + value * direction[i]!, 0);
     const relative = tolerance.relative * 5;

@@ -30,7 +30,7 @@ function variableOf(values: Values): { variable: tf.Variable; original: tf.Tenso
 }
 
 /** The last one is long enough to be split over threads. */
-const shapes = [[1], [3, 5], [1031], [40_009]] as const;
+const shapes = [[1], [3, 5], [1031], [70_001]] as const;
 
 function adamWFollowsReference(shape: readonly number[]): void {
   const start = normal(shape, 1);

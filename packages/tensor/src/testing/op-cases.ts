@@ -21,7 +21,7 @@ import type { Values } from "./values.ts";
 
 const named = (shape: readonly number[]) => `[${shape.join(", ")}]`;
 
-const layerNormCases = [[1, 1], [3, 8], [5, 13], [0, 4], [2, 3, 7], [67, 96], [401, 67], [4]].map((shape): OpCase => {
+const layerNormCases = [[1, 1], [3, 8], [5, 13], [0, 4], [2, 3, 7], [67, 96], [130, 1009], [4]].map((shape): OpCase => {
   const width = [shape.at(-1)!];
   return {
     op: "layerNorm",
@@ -71,7 +71,7 @@ const linearCases = [
   // Sums so long that a product is made in several parts: forward, and in the gradients of the input and of the weight.
   linearCase([3], 790, 5, true, "gelu"),
   linearCase([2], 3, 790, false, "none"),
-  linearCase([790], 3, 401, true, "none"),
+  linearCase([790], 3, 2, true, "none"),
 ];
 
 const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => ({
