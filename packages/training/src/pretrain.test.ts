@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError, tf, useBackend } from "@dinov2/tensor";
@@ -148,6 +148,10 @@ describe("pretrain refuses, and writes nothing, when", () => {
     const folder = await mkdtemp(join(tmpdir(), "images-"));
     await writeImages(folder, 12);
     await refused(recipe, { resume: true, data: folder }, /the run saw 10 images.*has 12/);
+    const renamed = await mkdtemp(join(tmpdir(), "images-"));
+    await writeImages(renamed, 9);
+    await copyFile(join(images, "image-009.png"), join(renamed, "other.png"));
+    await refused(recipe, { resume: true, data: renamed }, /has 10 or other names/);
     expect(await readFile(join(out, "config.json"), "utf8")).toBe(before);
   });
 });

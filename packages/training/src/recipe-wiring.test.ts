@@ -1,9 +1,12 @@
 // Every setting of a recipe reaches the part that it is for: each has a value here that is not its default.
 
+import { tf, useBackend } from "@dinov2/tensor";
 import { expect, it } from "vitest";
 import { loaderOptions } from "./loader-options.ts";
-import { backboneConfig } from "./network.ts";
+import { backboneConfig, namedParameters } from "./network.ts";
 import { parseRecipe } from "./recipe.ts";
+import { tinyRecipe } from "./testing.ts";
+import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 it("the loader gets the crops, the masks and the data settings", () => {
   const recipe = parseRecipe({
@@ -84,4 +87,21 @@ it("the backbone gets the model settings, and position embeddings for global cro
     interpolateAntialias: true,
     interpolateOffset: 0,
   });
+});
+
+it("the optimiser gets its settings, and the parameters their shares of the learning rate", async () => {
+  await useBackend({ name: "cpu" });
+  const optimizer = { beta1: 0.5, beta2: 0.75, epsilon: 0.5, layerwiseDecay: 0.5, patchEmbedMultiplier: 0.3 };
+  const state = createTrainingState(tinyRecipe({ optimizer, model: { depth: 2 } }));
+  const multiplier = (name: string) => state.groups.get(name)!.learningRateMultiplier;
+  expect(multiplier("backbone.blocks.1.attn.qkv.bias")).toBe(0.5);
+  expect(multiplier("backbone.patch_embed.proj.bias")).toBeCloseTo(0.3 * 0.5 ** 3, 12);
+
+  const name = "backbone.norm.weight"; // ones
+  state.optimizer.apply(new Map([[name, tf.fill([12], 2)]]), { learningRate: () => 1, weightDecay: () => 0 });
+  const { tensors } = await state.optimizer.exportState();
+  expect(tensors[`${name}.exp_avg`]!.data[0]).toBe(1); // (1 - beta1) · 2
+  expect(tensors[`${name}.exp_avg_sq`]!.data[0]).toBe(1); // (1 - beta2) · 2²
+  expect(namedParameters(state.student).get(name)!.dataSync()[0]).toBeCloseTo(1 - 2 / (2 + 0.5), 6);
+  disposeTrainingState(state);
 });
