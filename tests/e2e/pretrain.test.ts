@@ -9,13 +9,13 @@ describe("dinov2 pretrain", () => {
   let root: string;
   beforeAll(async () => {
     root = await createFixtures();
-    const { code, stderr } = await dinov2(pretrain("whole"), root);
+    const { code, stderr } = await dinov2(pretrain("whole", "--seed", "7"), root);
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   });
   afterAll(() => rm(root, { recursive: true }));
 
   const pretrain = (out: string, ...more: string[]) => [
-    ...["pretrain", "--recipe", "tiny.yaml", "--data", "colours", "--out", out, "--backend", "cpu", "--seed", "7"],
+    ...["pretrain", "--recipe", "tiny.yaml", "--data", "colours", "--out", out, "--backend", "cpu"],
     ...more,
   ];
 
@@ -34,7 +34,7 @@ describe("dinov2 pretrain", () => {
     await cp(join(root, "whole"), join(root, "stopped"), { recursive: true });
     await rm(join(root, "stopped/checkpoints/step-0000004"), { recursive: true });
     await writeFile(join(root, "stopped/checkpoints/latest"), "step-0000002");
-    const { code } = await dinov2([...pretrain("stopped"), "--resume"], root);
+    const { code } = await dinov2(pretrain("stopped", "--seed", "7", "--resume"), root);
     expect(code).toBe(0);
     for (const file of ["teacher", "student", "optimizer"]) {
       const path = (run: string) => join(root, run, `checkpoints/step-0000004/${file}.safetensors`);
@@ -63,6 +63,13 @@ describe("dinov2 pretrain", () => {
     await expectRefusal([...pretrain("whole", "--set", "model.depth=3"), "--resume"], root, /changed recipe.*model\.depth: 2 → 3/);
     await expectRefusal(pretrain("whole"), root, /run folder whole is not empty.*--resume/);
     expect(await readFile(join(root, "whole/metrics.jsonl"), "utf8")).toBe(before);
+  });
+
+  it("takes the seed that was typed, else the recipe's", async () => {
+    const seedOf = async (run: string) => (JSON.parse(await readFile(join(root, run, "config.json"), "utf8")) as { seed: number }).seed;
+    expect(await seedOf("whole")).toBe(7);
+    const { code } = await dinov2(pretrain("seeded", "--set", "seed=3", "--set", "schedule.steps=1"), root);
+    expect([code, await seedOf("seeded")]).toEqual([0, 3]);
   });
 
   it("skips a spoilt image, counts it and names it", async () => {

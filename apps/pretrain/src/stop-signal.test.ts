@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { stopSignal } from "./stop-signal.ts";
 
 it("aborts once on the first signal, and listens no more after release", () => {
@@ -11,4 +11,16 @@ it("aborts once on the first signal, and listens no more after release", () => {
   expect(said).toBe(1);
   stop.release();
   expect(process.listenerCount("SIGTERM")).toBe(before);
+});
+
+it("ends the process on the second signal, with the code of an interrupted command", () => {
+  const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
+    throw new Error(`exit ${code}`);
+  });
+  const stop = stopSignal(() => {});
+  process.emit("SIGTERM");
+  expect(exit).not.toHaveBeenCalled();
+  expect(() => process.emit("SIGTERM")).toThrow("exit 130");
+  stop.release();
+  exit.mockRestore();
 });
