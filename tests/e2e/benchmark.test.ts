@@ -36,6 +36,12 @@ describe("dinov2 benchmark knn", () => {
     expect(result.data.fingerprint).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("takes a model's weights, or with --untrained its architecture alone", async () => {
+    const blind = ["--model", "blind.safetensors", "--data", "sides", "--ks", "1"];
+    expect((await knn(...blind, "--out", "results/blind")).metrics["k1.top1"]).toBe(0.5);
+    expect((await knn(...blind, "--untrained", "--out", "results/fresh")).metrics["k1.top1"]).toBe(1);
+  });
+
   it("keeps groups of a manifest together, or takes its split column", async () => {
     const rows = Array.from({ length: 24 }, (_, i) => {
       const colour = i < 12 ? "blue" : "red";

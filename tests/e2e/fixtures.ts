@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RandomStream } from "@dinov2/foundation";
-import { useBackend, writeSafetensors } from "@dinov2/tensor";
+import { tf, useBackend, writeSafetensors } from "@dinov2/tensor";
 import { saveModel, vitConfig, VisionTransformer, type VisionTransformerConfig } from "@dinov2/vit";
 import sharp from "sharp";
 
@@ -49,7 +49,8 @@ log: { everySteps: 1 }
  *     mixed/                         19 images and one that is no image
  *     spoilt/                        12 files that are no images, among 12 images
  *     broken/  notes/  empty/        nothing that can be decoded
- *     model.safetensors              `tinyConfig`; mismatched.safetensors says it is another architecture
+ *     model.safetensors              `tinyConfig`; mismatched.safetensors says it is another architecture,
+                                   blind.safetensors gives zeros whatever it sees
     damaged.safetensors  pixels.safetensors  odd.safetensors
     tiny.yaml                      a recipe of four steps
  */
@@ -88,6 +89,11 @@ async function writeModels(root: string): Promise<void> {
   const claimed = JSON.stringify({ ...tinyConfig, depth: 3, numRegisterTokens: 0 });
   await writeSafetensors(join(root, "mismatched.safetensors"), Object.fromEntries(await model.stateDict()), { model: claimed });
   model.dispose();
+  // Without its weights it sees well enough: its branches are not scaled down as they are at the start of training.
+  const blind = tinyModel({ initValues: 1 });
+  blind.parameters.get("norm.weight")!.assign(tf.zeros([tinyConfig.embedDim]));
+  await saveModel(join(root, "blind.safetensors"), blind);
+  blind.dispose();
   await writeFile(join(root, "damaged.safetensors"), Buffer.from("this was never a model"));
   const random = RandomStream.fromSeed(2);
   const pixels = Float32Array.from({ length: 5 * 3 * 32 * 24 }, () => random.normal());
