@@ -62,6 +62,13 @@ describe("the masks of a batch", () => {
     expect(maskIndices.length).toBe(upperbound);
   });
 
+  it("are counted in float32, where 400 · 0.225 is 90 and not the 89.999998 of its float32 factors", () => {
+    const ratio = { maskRatio: [0.1, 0.225], maskProbability: 0.5 } as const;
+    expect(maskBudget(2, 400, ratio).upperbound).toBe(90);
+    const exact = { ...options, ...ratio, exactCount: true };
+    expect(drawMasks(2, { height: 20, width: 20 }, exact, RandomStream.fromSeed(0)).maskIndices).toHaveLength(90);
+  });
+
   it("are none with probability 0, and with one crop at probability 0.5", () => {
     expect(drawMasks(4, grid, { ...options, maskProbability: 0 }, RandomStream.fromSeed(0)).maskIndices).toHaveLength(0);
     expect(maskBudget(1, 256, options).upperbound).toBe(0);

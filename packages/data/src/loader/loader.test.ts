@@ -45,6 +45,23 @@ describe("batches", () => {
     expect(three).toEqual(none);
   });
 
+  it("hold all first crops, then all second crops, and so on, each in the order of the names", async () => {
+    const levels = [10, 60, 110, 160, 210];
+    const files = levels.map(async (level) => {
+      const data = new Uint8Array(40 * 40 * 3).fill(level);
+      return [`${level}.png`, await encode({ width: 40, height: 40, data })] as const;
+    });
+    const folder = await temporaryFolder(Object.fromEntries(await Promise.all(files)));
+    const plain = { jitterProbability: 0, solarizeProbability: 0, mean: [0, 0, 0], standardDeviation: [1 / 255, 1 / 255, 1 / 255] } as const;
+    const [batch] = await take(await open(folder, { multiCrop: { ...small.multiCrop, ...plain } }), 1);
+    const { globalCrops, localCrops, sampleNames } = batch!;
+    const levelsOf = ({ data, shape }: Batch["globalCrops"]) =>
+      Array.from({ length: shape[0] }, (_, row) => Math.round(data[(row * data.length) / shape[0]]!));
+    const once = sampleNames.map((name) => parseInt(name));
+    expect(levelsOf(globalCrops)).toEqual([...once, ...once]);
+    expect(levelsOf(localCrops)).toEqual([...once, ...once]);
+  });
+
   it("go on from step k as if the run had not stopped", async () => {
     const folder = await pictureFolder(7, [3]);
     const whole = await take(await open(folder, { maxSkippedShare: 0.5 }), 6);
