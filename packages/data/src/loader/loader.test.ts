@@ -52,7 +52,8 @@ describe("batches", () => {
       return [`${level}.png`, await encode({ width: 40, height: 40, data })] as const;
     });
     const folder = await temporaryFolder(Object.fromEntries(await Promise.all(files)));
-    const plain = { jitterProbability: 0, solarizeProbability: 0, mean: [0, 0, 0], standardDeviation: [1 / 255, 1 / 255, 1 / 255] } as const;
+    const asBytes = { mean: [0, 0, 0], standardDeviation: [1 / 255, 1 / 255, 1 / 255] } as const;
+    const plain = { jitterProbability: 0, solarizeProbability: 0, ...asBytes };
     const [batch] = await take(await open(folder, { multiCrop: { ...small.multiCrop, ...plain } }), 1);
     const { globalCrops, localCrops, sampleNames } = batch!;
     const levelsOf = ({ data, shape }: Batch["globalCrops"]) =>
