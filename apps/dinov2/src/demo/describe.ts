@@ -1,5 +1,5 @@
 // What the demo says at its end: the table, what beats what by how much, and where to go on.
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { formatDuration, formatTable } from "@dinov2/cli";
 import type { Spread } from "@dinov2/report";
 import { featureNames, votingNeighbours, type FeatureName } from "./measure.ts";
@@ -79,9 +79,15 @@ export function setting({ images, categories, seeds, steps, batchSize, backboneP
 
 const millions = (count: number) => `${(count / 1e6).toFixed(2)} million`;
 
+/** As it can be typed here: relative inside the working folder, else as it was given. */
+function shortPath(path: string): string {
+  const inside = relative(process.cwd(), path);
+  return inside.startsWith("..") ? path : inside;
+}
+
 /** Everything for a terminal. */
 export function describe(result: DemoResult): string {
-  const here = (path: string) => relative(process.cwd(), `${result.out}/${path}`) || ".";
+  const here = (path: string) => shortPath(join(result.out, path));
   const { run, manifest } = result.seeds[0]!;
   return [
     ...setting(result),
