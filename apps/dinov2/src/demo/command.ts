@@ -32,7 +32,7 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   const { out, quick, seed } = options;
   await requireWritable("--out", out, "folder");
   const recipe = await loadRecipe(quick ? "vitti8-demo-quick" : "vitti8-demo");
-  // One picture of each emoji: 55 % of all renders are skin tones of the same people, which would drown the rest.
+  // One picture of each emoji: 45 % of all renders are skin tones, which would make most of them people.
   const emoji = (await listEmoji()).filter((one) => !one.skinTone);
   const backend = await useBackend(backendOptions(options));
   const watcher = new StageProgress();

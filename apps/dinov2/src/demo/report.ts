@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatDuration } from "@dinov2/cli";
 import type { ImageDataset } from "@dinov2/data";
-import type { Neighbours } from "@dinov2/evaluation";
+import type { ClassificationTask, Neighbours } from "@dinov2/evaluation";
 import { RandomStream, writeFileAtomic } from "@dinov2/foundation";
 import { renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
 import { readMetrics } from "@dinov2/training";
@@ -25,6 +25,7 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
   });
   const spread = several ? `Mean ± standard deviation over ${result.seeds.length} seeds, each with its own split. ` : "";
   const features = bestFeatures(result);
+  const comparisons = await compareNeighbours(run, features);
   const page = renderPretrainReport({
     title: "dinov2 demo: a small ViT learns from emoji, without labels",
     facts: {
@@ -35,38 +36,60 @@ export async function writeReport(result: DemoResult, run: SeedRun): Promise<voi
       time: formatDuration(result.seconds),
       "curves and neighbours of": `seed ${run.result.seed}`,
       "neighbours by": `${features.untrained} before, ${features.trained} after`,
+      [`of ${comparisons.perImage} neighbours right, over all test pictures`]:
+        `${share(comparisons.rightBefore)} before, ${share(comparisons.rightAfter)} after`,
     },
     table: {
       caption: `${spread}${[...setting(result), ...verdict(result).map((line) => line.trim())].join(" ")}`,
       columns: ["k-NN on", { name: "accuracy", percent: true }],
       rows: accuracies,
     },
-    neighbours: await neighbourComparisons(run, features),
+    neighbours: comparisons.shown,
     metrics: await readMetrics(join(result.out, run.result.run, "metrics.jsonl")),
   });
   await writeFileAtomic(join(result.out, result.report), page);
 }
 
-/** A random test picture of each category in turn, whatever its neighbours are: the page does not choose what flatters. */
-async function neighbourComparisons(
+const share = (part: number) => `${(100 * part).toFixed(1)} %`;
+
+interface NeighbourFigures {
+  readonly shown: NeighbourComparison[];
+  /** Neighbours looked at of each test picture, and the share of them that is of its class. */
+  readonly perImage: number;
+  readonly rightBefore: number;
+  readonly rightAfter: number;
+}
+
+/** A random test picture of each category, whatever its neighbours are: the page does not choose what flatters. */
+async function compareNeighbours(
   { task, untrained, trained, result }: SeedRun, features: ReturnType<typeof bestFeatures>,
-): Promise<NeighbourComparison[]> {
-  const count = Math.min(neighbourCount, task.train.length);
-  const before = await neighboursOf(untrained.features[features.untrained], count);
-  const after = await neighboursOf(trained.features[features.trained], count);
-  const row = (query: number, found: Neighbours) =>
-    Promise.all(Array.from({ length: found.k }, (_, rank) => neighbour(query, rank, found)));
-  const neighbour = async (query: number, rank: number, found: Neighbours): Promise<Neighbour> => {
-    const place = query * found.k + rank;
-    const index = found.indices[place]!;
-    const correct = task.train.label(index) === task.test.label(query);
-    return { ...(await picture(task.train, index)), similarity: found.similarities[place]!, correct };
-  };
+): Promise<NeighbourFigures> {
+  const perImage = Math.min(neighbourCount, task.train.length);
+  const before = await neighboursOf(untrained.features[features.untrained], perImage);
+  const after = await neighboursOf(trained.features[features.trained], perImage);
+  const shown = chooseQueries(task.test, result.seed).map(async (query) => ({
+    query: await picture(task.test, query),
+    before: await neighbourRow(task, query, before),
+    after: await neighbourRow(task, query, after),
+  }));
+  const [rightBefore, rightAfter] = [rightShare(task, before), rightShare(task, after)];
+  return { shown: await Promise.all(shown), perImage, rightBefore, rightAfter };
+}
+
+const isRight = ({ train, test }: ClassificationTask, query: number, index: number) =>
+  train.label(index) === test.label(query);
+
+function rightShare(task: ClassificationTask, { indices, k }: Neighbours): number {
+  return indices.filter((index, place) => isRight(task, Math.floor(place / k), index)).length / indices.length;
+}
+
+/** The neighbours of one test picture, nearest first. */
+function neighbourRow(task: ClassificationTask, query: number, { indices, similarities, k }: Neighbours): Promise<Neighbour[]> {
   return Promise.all(
-    chooseQueries(task.test, result.seed).map(async (query) => ({
-      query: await picture(task.test, query),
-      before: await row(query, before),
-      after: await row(query, after),
+    Array.from(indices.subarray(query * k, (query + 1) * k), async (index, rank) => ({
+      ...(await picture(task.train, index)),
+      similarity: similarities[query * k + rank]!,
+      correct: isRight(task, query, index),
     })),
   );
 }
