@@ -19,8 +19,9 @@ const seedCount = 3;
 export function demoCommand(): Command {
   const command = new Command("demo")
     .description(
-      "Pretrains a small ViT without labels on 3-D emoji renders, three times from three seeds, and compares k-NN\n" +
-        "accuracy of raw pixels, the untrained and the trained network. About 8 minutes on 2 cores.",
+      "Pretrains a small ViT without labels on 3-D emoji renders, from three seeds,\n" +
+        "and compares k-NN accuracy of raw pixels, the untrained and the trained\n" +
+        "network. About 8 minutes on 2 cores.",
     )
     .option("--out <folder>", "new folder for pictures, runs, results.json and report.html", "demo-run")
     .option("--quick", "one seed and fewer steps: about 2 minutes", false)
@@ -36,10 +37,13 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   const emoji = (await listEmoji()).filter((one) => !one.skinTone);
   const backend = await useBackend(backendOptions(options));
   const watcher = new StageProgress();
-  watcher.note(engineLine(backend, options.backend));
   try {
     const seeds = Array.from({ length: quick ? 1 : seedCount }, (_, i) => seed + i);
-    const result = await runDemo({ emoji, recipe, seeds, out, engine: engineOf(backend), watcher });
+    const result = await runDemo({
+      emoji, recipe, seeds, out, watcher,
+      engine: engineOf(backend),
+      onStart: () => watcher.note(engineLine(backend, options.backend)),
+    });
     watcher.finish();
     printResult(options, result, () => describe(result));
   } finally {

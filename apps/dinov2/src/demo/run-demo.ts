@@ -1,7 +1,7 @@
 // The whole story in one function: pictures, a split without shared concepts, and for each seed the accuracy of the network
 // before its first step, its training without labels, and the accuracy after. What is measured is in `measure.ts`; what is
 // learned, and how long, is in the recipe; what is said about it is in `describe.ts`.
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClassificationTask } from "@dinov2/evaluation";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
@@ -55,6 +55,8 @@ export interface DemoOptions {
   /** What computes, in words. */
   readonly engine: string;
   readonly watcher: DemoWatcher;
+  /** Called when `out` was found to be empty, before anything is written. */
+  readonly onStart?: () => void;
 }
 
 /** Where the demo says what it is doing. */
@@ -69,6 +71,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { emoji, recipe, seeds, out, engine, watcher } = options;
   const startedAt = performance.now();
   await requireEmpty(out);
+  options.onStart?.();
   await prepareImages(emoji, out, (done) => watcher.progress("preparing pictures", "images", done, emoji.length));
 
   const runs: SeedRun[] = [];
@@ -148,8 +151,8 @@ async function withModel<T>(model: VisionTransformer, use: (model: VisionTransfo
 }
 
 async function requireEmpty(out: string): Promise<void> {
-  await mkdir(out, { recursive: true });
-  if ((await readdir(out)).length > 0) {
+  const entries = await readdir(out).catch(() => []);
+  if (entries.length > 0) {
     throw new InputError(`${out} is not empty, the demo starts in a new folder; remove it or give another --out.`);
   }
 }
