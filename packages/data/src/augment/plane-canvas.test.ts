@@ -149,6 +149,12 @@ describe("tones", () => {
     expect(largestDifference(changed(image, change), expected)).toBeLessThanOrEqual(1);
   });
 
+  it("contrast counts every pixel in the mean, to the last one of a size that is no multiple of sixteen", () => {
+    const spot = { width: 5, height: 7, data: new Uint8Array(5 * 7 * 3).fill(0) };
+    spot.data.fill(255, -3); // the last pixel is white: the mean luminance is 255 / 35, rounded
+    expect(new Set(changed(spot, (canvas) => canvas.contrast(0)).data)).toEqual(new Set([7]));
+  });
+
   it("factor 1 changes nothing", () => {
     for (const name of ["brightness", "contrast", "saturation"] as const) {
       expect(changed(image, (canvas) => canvas[name](1)).data).toEqual(image.data);
