@@ -78,6 +78,17 @@ describe("knnClassify", () => {
     expect(possibleKs([10, 20], 4)).toEqual([4]);
   });
 
+  it("lets one very near neighbour outvote two less near ones at a low temperature, and not at a high one", async () => {
+    // Cosines with the test row: 1, 0.8, 0.8.
+    const train = { features: { count: 3, width: 2, values: Float32Array.of(1, 0, 4, 3, 4, -3) }, labels: Int32Array.of(0, 1, 1) };
+    const test = { features: { count: 1, width: 2, values: Float32Array.of(1, 0) }, labels: Int32Array.of(0) };
+    const predicted = async (temperature?: number) => {
+      const [score] = await knnClassify(train, test, { ks: [3], ...(temperature !== undefined && { temperature }) });
+      return score!.predictions[0];
+    };
+    expect([await predicted(), await predicted(0.07), await predicted(1)]).toEqual([0, 0, 1]);
+  });
+
   it("counts the lower class first where votes tie", async () => {
     const features = { count: 4, width: 2, values: Float32Array.of(1, 0, 1, 0, 0, 1, 0, 1) };
     const train = { features, labels: Int32Array.of(2, 1, 0, 0) };
