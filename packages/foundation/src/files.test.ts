@@ -30,6 +30,20 @@ describe("writeFileAtomic", () => {
   });
 });
 
+describe("a refusal of the system", () => {
+  it("is told with the file that could not be written", async () => {
+    const path = join(folder, "missing", "latest");
+    await expect(writeFileAtomic(path, "new")).rejects.toThrow(`Cannot write ${path}: ENOENT`);
+  });
+
+  it("is told with the folder's final name when a file inside could not be written", async () => {
+    const path = join(folder, "step-1");
+    const filling = createFolderAtomic(path, (partial) => writeFileAtomic(join(partial, "missing", "a"), "1"));
+    await expect(filling).rejects.toThrow(`Cannot write ${path}: ENOENT`);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
 describe("createFolderAtomic", () => {
   it("shows the folder only when it is complete", async () => {
     const path = join(folder, "step-1");

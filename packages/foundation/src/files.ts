@@ -12,6 +12,19 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Says what could not be written and why: a system error by itself ("ENOSPC: no space left on device, write") names no file. */
+class WriteError extends Error {
+  constructor(path: string, reason: Error) {
+    super(`Cannot write ${path}: ${reason.message}; nothing of it was left behind.`, { cause: reason });
+  }
+}
+
+/** A system's refusal with the name that the caller knows; any other error as it is. */
+function describeFailure(path: string, error: unknown): unknown {
+  if (error instanceof WriteError) return new WriteError(path, error.cause as Error);
+  return error instanceof Error && "syscall" in error ? new WriteError(path, error) : error;
+}
+
 const temporaryBeside = (path: string) => join(dirname(path), `.${basename(path)}.${randomUUID()}.partial`);
 
 /**
@@ -35,7 +48,7 @@ export async function writeFileAtomic(
     await syncFolder(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw describeFailure(path, error);
   }
 }
 
@@ -53,6 +66,6 @@ export async function createFolderAtomic(path: string, fill: (folder: string) =>
     await syncFolder(dirname(path));
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    throw describeFailure(path, error);
   }
 }
