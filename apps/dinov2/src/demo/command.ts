@@ -26,7 +26,7 @@ export function demoCommand(): Command {
     .option("--out <folder>", "new folder for pictures, runs, results.json and report.html", "demo-run")
     .option("--quick", "one seed and fewer steps: about 2 minutes", false)
     .action(demo);
-  return addExamples(addCommonOptions(command), "dinov2 demo", "dinov2 demo --quick --out /tmp/demo");
+  return addExamples(addCommonOptions(command), "dinov2 demo", "dinov2 demo --quick --out demo-quick");
 }
 
 async function demo(options: DemoCommandOptions): Promise<void> {
