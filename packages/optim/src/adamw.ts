@@ -1,8 +1,9 @@
 // AdamW: Adam whose weight decay shrinks the weights directly and stays out of the moments.
 import { adamWUpdate } from "@dinov2/tensor";
 import type { ParameterRates } from "./parameter-groups.ts";
-import { disposeSlots, exportSlots, importSlots, withGradients, zerosLike } from "./state.ts";
-import type { Gradients, OptimizerState, Parameters } from "./state.ts";
+import { Optimizer } from "./optimizer.ts";
+import { withGradients, zerosLike } from "./state.ts";
+import type { Gradients, Parameters } from "./state.ts";
 
 export interface AdamWOptions {
   readonly beta1?: number;
@@ -27,22 +28,15 @@ export interface AdamWOptions {
  * Source: arXiv 1711.05101, algorithm 2, in the form of `torch.optim.AdamW`; betas and epsilon are
  * those of `dinov2/configs/ssl_default_config.yaml`.
  */
-export class AdamW {
-  private steps = 0;
-  private readonly slots;
+export class AdamW extends Optimizer<Record<"exp_avg" | "exp_avg_sq", Parameters>> {
   private readonly options: Required<AdamWOptions>;
 
   constructor(
     private readonly parameters: Parameters,
     options: AdamWOptions = {},
   ) {
+    super({ exp_avg: zerosLike(parameters), exp_avg_sq: zerosLike(parameters) });
     this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...options };
-    this.slots = { exp_avg: zerosLike(parameters), exp_avg_sq: zerosLike(parameters) };
-  }
-
-  /** Updates done. */
-  get step(): number {
-    return this.steps;
   }
 
   /** One update in place, one fused call per parameter. The gradients stay the caller's. */
@@ -61,22 +55,6 @@ export class AdamW {
         ...this.options,
       });
     }
-  }
-
-  /** Moments as `NAME.exp_avg` and `NAME.exp_avg_sq`, PyTorch's names for them. */
-  async exportState(): Promise<OptimizerState> {
-    return { step: this.steps, tensors: await exportSlots(this.slots) };
-  }
-
-  /** Goes on from an exported state. @throws InputError when it belongs to other parameters */
-  importState(state: OptimizerState): void {
-    importSlots(this.slots, state.tensors);
-    this.steps = state.step;
-  }
-
-  /** Frees the moments, not the parameters. */
-  dispose(): void {
-    disposeSlots(this.slots);
   }
 }
 

@@ -1,8 +1,9 @@
 // Stochastic gradient descent with momentum: what linear probes on frozen features are trained with.
 import { tf } from "@dinov2/tensor";
 import type { ParameterRates } from "./parameter-groups.ts";
-import { disposeSlots, exportSlots, importSlots, withGradients, zerosLike } from "./state.ts";
-import type { Gradients, OptimizerState, Parameters } from "./state.ts";
+import { Optimizer } from "./optimizer.ts";
+import { withGradients, zerosLike } from "./state.ts";
+import type { Gradients, Parameters } from "./state.ts";
 
 /**
  * An SGD optimiser over named parameters, which stay the caller's.
@@ -13,22 +14,15 @@ import type { Gradients, OptimizerState, Parameters } from "./state.ts";
  *
  * Source: the form of `torch.optim.SGD` (no dampening, no Nesterov), used by `dinov2/eval/linear.py`.
  */
-export class Sgd {
-  private steps = 0;
+export class Sgd extends Optimizer<Record<"momentum_buffer", Parameters>> {
   private readonly momentum: number;
-  private readonly slots;
 
   constructor(
     private readonly parameters: Parameters,
     options: { readonly momentum?: number } = {},
   ) {
+    super({ momentum_buffer: zerosLike(parameters) });
     this.momentum = options.momentum ?? 0.9;
-    this.slots = { momentum_buffer: zerosLike(parameters) };
-  }
-
-  /** Updates done. */
-  get step(): number {
-    return this.steps;
   }
 
   /** One update in place. The gradients stay the caller's. */
@@ -43,20 +37,5 @@ export class Sgd {
         parameter.assign(tf.sub(parameter, tf.mul(buffer, rates.learningRate(name))));
       });
     }
-  }
-
-  async exportState(): Promise<OptimizerState> {
-    return { step: this.steps, tensors: await exportSlots(this.slots) };
-  }
-
-  /** Goes on from an exported state. @throws InputError when it belongs to other parameters */
-  importState(state: OptimizerState): void {
-    importSlots(this.slots, state.tensors);
-    this.steps = state.step;
-  }
-
-  /** Frees the momentum, not the parameters. */
-  dispose(): void {
-    disposeSlots(this.slots);
   }
 }
