@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   foundation: [],
   report: [],
   tensor: ["foundation"],
+  "backend-libtorch": ["tensor", "foundation"],
   data: ["foundation"],
   vit: ["tensor", "foundation"],
   losses: ["tensor", "foundation"],

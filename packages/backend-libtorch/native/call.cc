@@ -1,0 +1,123 @@
+#include "call.h"
+
+#include "settings.h"
+#include "tensor-table.h"
+
+at::ScalarType scalarTypeOf(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::float32:
+      return at::kFloat;
+    case Dtype::int32:
+      return at::kInt;
+    case Dtype::boolean:
+      return at::kBool;
+  }
+  throw std::invalid_argument("unknown dtype " + std::to_string(static_cast<int>(dtype)));
+}
+
+Dtype dtypeOf(const at::Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+    case at::kBFloat16:
+      return Dtype::float32;
+    case at::kInt:
+      return Dtype::int32;
+    case at::kBool:
+      return Dtype::boolean;
+    default:
+      throw std::logic_error(std::string("a kernel gave a tensor of ") + at::toString(tensor.scalar_type()));
+  }
+}
+
+Call::Call(double* frame, std::size_t capacity) : frame_(frame), capacity_(capacity) {
+  const auto count = static_cast<std::size_t>(next());
+  inputs_.reserve(count);
+  for (std::size_t i = 0; i < count; i++) {
+    const double handle = next();
+    const auto sizes = integers();
+    if (handle < 0) {
+      inputs_.emplace_back();
+      continue;
+    }
+    const at::Tensor& tensor = tensors().at(static_cast<Handle>(handle));
+    // A reshape is the same memory under other sizes, which only the caller knows.
+    inputs_.push_back(tensor.sizes() == at::IntArrayRef(sizes) ? tensor : tensor.view(sizes));
+  }
+}
+
+double Call::next() {
+  if (position_ >= capacity_) throw std::out_of_range("the kernel reads more than it was given");
+  return frame_[position_++];
+}
+
+double Call::number() { return next(); }
+
+std::int64_t Call::integer() { return static_cast<std::int64_t>(next()); }
+
+std::vector<std::int64_t> Call::integers() {
+  const auto count = static_cast<std::size_t>(next());
+  if (count > capacity_ - position_) throw std::out_of_range("the kernel reads more than it was given");
+  std::vector<std::int64_t> values(count);
+  for (auto& value : values) value = integer();
+  return values;
+}
+
+const at::Tensor& Call::stored(std::size_t i) const {
+  if (!has(i)) throw std::invalid_argument("input " + std::to_string(i) + " is missing");
+  const at::Tensor& tensor = inputs_[i];
+  if (tensor.device() != settings().device) const_cast<Call*>(this)->inputs_[i] = tensor.to(settings().device);
+  return inputs_[i];
+}
+
+at::Tensor Call::input(std::size_t i) const {
+  const at::Tensor& tensor = stored(i);
+  return tensor.scalar_type() == at::kBFloat16 ? tensor.to(at::kFloat) : tensor;
+}
+
+at::Tensor Call::operand(std::size_t i) const {
+  const bool scalar = has(i) && inputs_[i].dim() == 0 && inputs_[i].scalar_type() != at::kBFloat16;
+  return scalar ? inputs_[i] : input(i);
+}
+
+void Call::output(at::Tensor tensor) {
+  tensor = tensor.contiguous();
+  for (const at::Tensor& input : inputs_) {
+    if (input.defined() && tensor.is_alias_of(input)) {
+      tensor = tensor.clone(at::MemoryFormat::Contiguous);
+      break;
+    }
+  }
+  outputs_.push_back(std::move(tensor));
+}
+
+std::string Call::describeInputs() const {
+  std::string text;
+  for (const at::Tensor& input : inputs_) {
+    text += text.empty() ? "[" : ", [";
+    if (input.defined()) {
+      for (std::int64_t i = 0; i < input.dim(); i++) text += (i ? ", " : "") + std::to_string(input.size(i));
+    }
+    text += !input.defined() ? "none]" : input.scalar_type() == at::kInt ? "] int32" : input.scalar_type() == at::kBool ? "] bool" : "] float32";
+  }
+  return text;
+}
+
+void Call::finish() {
+  std::size_t position = 0;
+  const auto put = [&](double value) {
+    if (position >= capacity_) throw std::out_of_range("the frame is too small for the outputs");
+    frame_[position++] = value;
+  };
+  std::size_t needed = 1;
+  for (const at::Tensor& output : outputs_) needed += 3 + static_cast<std::size_t>(output.dim());
+  if (needed > capacity_) throw std::out_of_range("the frame is too small for the outputs");
+  put(static_cast<double>(outputs_.size()));
+  for (at::Tensor& output : outputs_) {
+    const Dtype dtype = dtypeOf(output);
+    const auto sizes = output.sizes().vec();
+    put(static_cast<double>(tensors().insert(std::move(output))));
+    put(static_cast<double>(dtype));
+    put(static_cast<double>(sizes.size()));
+    for (const std::int64_t size : sizes) put(static_cast<double>(size));
+  }
+}
