@@ -93,7 +93,7 @@ export class LibtorchBackend extends tf.KernelBackend {
     this.data.get(dataId).refCount += 1;
   }
 
-  override decRef(dataId: tf.DataId): void {
+  decRef(dataId: tf.DataId): void {
     if (this.data.has(dataId)) this.data.get(dataId).refCount -= 1;
   }
 

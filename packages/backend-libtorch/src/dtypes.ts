@@ -1,5 +1,5 @@
 // TF.js' dtypes as the addon names them: by their place in this list (enum Dtype of native/call.h).
-import { tf } from "@dinov2/tensor";
+import type { tf } from "@dinov2/tensor";
 
 const dtypes = ["float32", "int32", "bool"] as const;
 
