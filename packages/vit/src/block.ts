@@ -8,9 +8,10 @@ import {
   blockDiagonalAttention,
   gatherRows,
   layerNorm,
+  layerNormLinear,
   layerScaleResidual,
-  linear,
-  swiglu,
+  linearResidual,
+  type ResidualBranchEnd,
   tf,
 } from "@dinov2/tensor";
 import { blockPrefix, dropPathRates, type VisionTransformerConfig } from "./config.ts";
@@ -105,18 +106,22 @@ export function blockForward(
   return tf.tidy(() => {
     const keptByAttention = keepSequences(depth, segments, { block: index, branch: "attention", rate });
     const attended = addBranch(x, segments, keptByAttention, block.gamma1, (rows, sequences) =>
-      attention(normalise(rows, block.norm1, block.epsilon), sequences, block),
+      attention(rows, sequences, block),
     );
     const keptByFfn = keepSequences(depth, segments, { block: index, branch: "ffn", rate });
     const read = only ? (gatherRows(attended, only) as tf.Tensor2D) : attended;
     const kept = only ? keptAmong(keptByFfn, only) : keptByFfn;
-    return addBranch(read, segments, kept, block.gamma2, (rows) =>
-      feedForward(normalise(rows, block.norm2, block.epsilon), block.ffn),
-    );
+    return addBranch(read, segments, kept, block.gamma2, (rows) => feedForward(rows, block));
   });
 }
 
-type Branch = (rows: tf.Tensor2D, segments: readonly Segment[]) => tf.Tensor2D;
+/** A residual branch up to its last layer, which `linearResidual` runs together with the addition to x. */
+interface OpenBranch {
+  readonly hidden: tf.Tensor2D;
+  readonly activation: ResidualBranchEnd["activation"];
+  /** Null for a branch that ends with `hidden`. */
+  readonly last: Linear | null;
+}
 
 /** `x + gamma * branch(x)`, on the kept sequences only where some are left out. */
 function addBranch(
@@ -124,46 +129,41 @@ function addBranch(
   segments: readonly Segment[],
   kept: KeptSequences | null,
   gamma: Vector | null,
-  branch: Branch,
+  branch: (rows: tf.Tensor2D, segments: readonly Segment[]) => OpenBranch,
 ): tf.Tensor2D {
-  if (kept === null) return tf.tidy(() => layerScaleResidual(x, branch(x, segments), gamma) as tf.Tensor2D);
-  if (kept.rows.length === 0) return x;
-  const width = x.shape[1];
-  const asSamples = (rows: tf.Tensor2D) => tf.reshape(rows, [-1, 1, width]) as tf.Tensor3D;
+  if (kept?.rows.length === 0) return x;
   return tf.tidy(() => {
-    const residual = branch(gatherRows(x, kept.rows) as tf.Tensor2D, kept.segments);
-    const [scaled, scale] = scaleRows(residual, kept.scale);
-    return tf.reshape(addResidualSubset(asSamples(x), asSamples(scaled), kept.rows, gamma, scale), [-1, width]);
+    const rows = kept ? (gatherRows(x, kept.rows) as tf.Tensor2D) : x;
+    const { hidden, activation, last } = branch(rows, kept?.segments ?? segments);
+    if (last === null) return addHidden(x, hidden, kept, gamma);
+    return linearResidual(x, hidden, { ...last, activation, gamma, ...(kept && { subset: kept }) });
   });
 }
 
-/** Applies scales that differ by row here, and leaves a common one to the addition. */
-function scaleRows(residual: tf.Tensor2D, scale: number | Float32Array): [tf.Tensor2D, number] {
-  if (typeof scale === "number") return [residual, scale];
-  return [tf.mul(residual, tf.tensor2d(scale, [scale.length, 1])), 1];
+function addHidden(x: tf.Tensor2D, hidden: tf.Tensor2D, kept: KeptSequences | null, gamma: Vector | null): tf.Tensor2D {
+  if (kept === null) return layerScaleResidual(x, hidden, gamma) as tf.Tensor2D;
+  const { rows, scale } = kept;
+  const asSamples = (tensor: tf.Tensor2D) => tf.reshape(tensor, [-1, 1, x.shape[1]]) as tf.Tensor3D;
+  const common = typeof scale === "number";
+  const scaled = common ? hidden : tf.mul<tf.Tensor2D>(hidden, tf.tensor2d(scale, [scale.length, 1]));
+  return tf.reshape(addResidualSubset(asSamples(x), asSamples(scaled), rows, gamma, common ? scale : 1), x.shape);
 }
-
-const normalise = (x: tf.Tensor2D, norm: LayerNorm, epsilon: number): tf.Tensor2D =>
-  layerNorm(x, norm.weight, norm.bias, epsilon) as tf.Tensor2D;
 
 /** Multi-head self-attention inside every sequence. */
-function attention(x: tf.Tensor2D, segments: readonly Segment[], { qkv, proj, heads }: Block): tf.Tensor2D {
-  const projected = linear(x, qkv.weight, qkv.bias) as tf.Tensor2D; // [T, 3 D]
-  return linear(blockDiagonalAttention(projected, segments, heads), proj.weight, proj.bias) as tf.Tensor2D;
+function attention(x: tf.Tensor2D, segments: readonly Segment[], { norm1, qkv, proj, heads, epsilon }: Block): OpenBranch {
+  const projected = layerNormLinear(x, { ...norm1, epsilon }, qkv); // [T, 3 D]
+  return { hidden: blockDiagonalAttention(projected, segments, heads), activation: "none", last: proj };
 }
 
-function feedForward(x: tf.Tensor2D, ffn: FeedForward): tf.Tensor2D {
+function feedForward(x: tf.Tensor2D, { norm2, ffn, epsilon }: Block): OpenBranch {
+  const norm = { ...norm2, epsilon };
   switch (ffn.kind) {
-    case "mlp": {
-      const hidden = linear(x, ffn.fc1.weight, ffn.fc1.bias, "gelu"); // [T, H]
-      return linear(hidden, ffn.fc2.weight, ffn.fc2.bias) as tf.Tensor2D;
-    }
-    case "swiglu": {
-      const gated = swiglu(linear(x, ffn.w12.weight, ffn.w12.bias)); // [T, 2 H] → [T, H]
-      return linear(gated, ffn.w3.weight, ffn.w3.bias) as tf.Tensor2D;
-    }
+    case "mlp":
+      return { hidden: layerNormLinear(x, norm, ffn.fc1), activation: "gelu", last: ffn.fc2 }; // [T, H]
+    case "swiglu":
+      return { hidden: layerNormLinear(x, norm, ffn.w12), activation: "swiglu", last: ffn.w3 }; // [T, 2 H]
     case "identity":
-      return x;
+      return { hidden: layerNorm(x, norm.weight, norm.bias, epsilon) as tf.Tensor2D, activation: "none", last: null };
     default:
       return ffn satisfies never;
   }

@@ -19,6 +19,20 @@ const backward = kernel("AddResidualSubsetGrad", ({ dy, residual, gamma }, { ind
   return [dResidual, tf.mul(tf.sum(tf.mul(dKept, residual), [0, 1]), scale)];
 });
 
+/** x [R, D] with scale * gamma * residual [K, D] added at `rows`; a scale for each row or one for all. Unrecorded use only. */
+export function addSubset(
+  x: tf.Tensor2D,
+  residual: tf.Tensor,
+  { rows, scale }: { readonly rows: Int32Array; readonly scale: number | Float32Array },
+  gamma: tf.Tensor | null,
+): tf.Tensor {
+  const asSamples = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, 1, x.shape[1]]);
+  const common = typeof scale === "number";
+  const scaled = common ? residual : tf.mul(residual, tf.tensor2d(scale, [scale.length, 1]));
+  const inputs = { x: asSamples(x), residual: asSamples(scaled), ...(gamma ? { gamma } : {}) };
+  return tf.reshape(forward(inputs, { indices: rows, scale: common ? scale : 1 })[0], x.shape);
+}
+
 /**
  * The end of a residual branch that ran on a subset of the batch (stochastic depth,
  * arXiv 2304.07193 section 5; dinov2/layers/block.py): x[indices] += scale * gamma * residual.

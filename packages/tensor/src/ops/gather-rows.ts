@@ -2,7 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { differentiable, kernel } from "./op.ts";
 import { assertIndices, scatterRows, takeRows } from "./rows.ts";
 
-const forward = kernel("GatherRows", ({ x }, { indices }) => [takeRows(x, indices)]);
+/** x [R, C] to [K, C]. Unrecorded use only. */
+export const gatherForward = kernel("GatherRows", ({ x }, { indices }) => [takeRows(x, indices)]);
 const backward = kernel("GatherRowsGrad", ({ dy }, { indices, rows }) => [scatterRows(dy, indices, rows)]);
 
 /**
@@ -18,7 +19,7 @@ export function gatherRows(x: tf.Tensor, indices: Int32Array): tf.Tensor {
     "gatherRows",
     [x],
     () => {
-      const [y] = forward({ x: tf.reshape(x, [rows, columns]) }, { indices });
+      const [y] = gatherForward({ x: tf.reshape(x, [rows, columns]) }, { indices });
       return { value: tf.reshape(y, [indices.length, ...rest]), saved: [] };
     },
     (dy) => {

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { asRows, assertShape, differentiable, kernel } from "./op.ts";
 
-const forward = kernel("LayerNormFused", ({ x, weight, bias }, { epsilon }) => {
+/** Of rows [R, D]; `layerNormLinear` shares it. */
+export const layerNormForward = kernel("LayerNormFused", ({ x, weight, bias }, { epsilon }) => {
   const mean = tf.mean(x, 1, true);
   const centered = tf.sub(x, mean);
   const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centered), 1, true), epsilon));
@@ -9,7 +10,7 @@ const forward = kernel("LayerNormFused", ({ x, weight, bias }, { epsilon }) => {
   return [y, tf.reshape(mean, [-1]), tf.reshape(rstd, [-1])];
 });
 
-const backward = kernel("LayerNormFusedGrad", ({ dy, x, weight, mean, rstd }) => {
+export const layerNormBackward = kernel("LayerNormFusedGrad", ({ dy, x, weight, mean, rstd }) => {
   const scale = tf.reshape(rstd, [-1, 1]);
   const normalized = tf.mul(tf.sub(x, tf.reshape(mean, [-1, 1])), scale);
   const dNormalized = tf.mul(dy, weight);
@@ -33,11 +34,11 @@ export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, epsi
     "layerNorm",
     [x, weight, bias],
     () => {
-      const [y, mean, rstd] = forward({ x: asRows(x), weight, bias }, { epsilon });
+      const [y, mean, rstd] = layerNormForward({ x: asRows(x), weight, bias }, { epsilon });
       return { value: tf.reshape(y, x.shape), saved: [x, weight, mean, rstd] };
     },
     (dy, [x, weight, mean, rstd]) => {
-      const [dx, dWeight, dBias] = backward({ dy: asRows(dy), x: asRows(x), weight, mean, rstd }, {});
+      const [dx, dWeight, dBias] = layerNormBackward({ dy: asRows(dy), x: asRows(x), weight, mean, rstd }, {});
       return [tf.reshape(dx, x.shape), dWeight, dBias];
     },
   );

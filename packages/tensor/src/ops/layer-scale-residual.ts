@@ -8,6 +8,10 @@ const backward = kernel("LayerScaleResidualGrad", ({ dy, residual, gamma }) => [
   tf.sum(tf.mul(dy, residual), 0),
 ]);
 
+/** x + residual * gamma of rows [R, D], gamma [D] or null. Unrecorded use only. */
+export const addScaled = (x: tf.Tensor, residual: tf.Tensor, gamma: tf.Tensor | null): tf.Tensor =>
+  gamma ? forward({ x, residual, gamma }, {})[0] : tf.add(x, residual);
+
 /**
  * x + residual * gamma, the end of a residual branch with its LayerScale (arXiv 2103.17239).
  * @param x [..., D]
@@ -23,7 +27,7 @@ export function layerScaleResidual(x: tf.Tensor, residual: tf.Tensor, gamma: tf.
     "layerScaleResidual",
     [x, residual, gamma],
     () => {
-      const [y] = forward({ x: asRows(x), residual: asRows(residual), gamma }, {});
+      const y = addScaled(asRows(x), asRows(residual), gamma);
       return { value: tf.reshape(y, x.shape), saved: [residual, gamma] };
     },
     (dy, [residual, gamma]) => {

@@ -4,7 +4,8 @@ import { asRows, assertShape, differentiable, kernel, product } from "./op.ts";
 
 export type Activation = "none" | "gelu";
 
-const forward = kernel("LinearFused", ({ x, weight, bias }, { activation }) => {
+/** Of rows [R, I]; the ops that begin or end with a linear layer share it. */
+export const linearForward = kernel("LinearFused", ({ x, weight, bias }, { activation }) => {
   const preActivation = tf.fused.matMul({
     a: x as tf.Tensor2D,
     b: tf.transpose(weight) as tf.Tensor2D,
@@ -14,7 +15,7 @@ const forward = kernel("LinearFused", ({ x, weight, bias }, { activation }) => {
   return [geluForward({ x: preActivation }, {})[0], preActivation];
 });
 
-const backward = kernel("LinearFusedGrad", ({ dy, x, weight, preActivation }, { hasBias }) => {
+export const linearBackward = kernel("LinearFusedGrad", ({ dy, x, weight, preActivation }, { hasBias }) => {
   const dPre = preActivation ? geluBackward({ dy, x: preActivation }, {})[0] : dy;
   const dx = product(dPre, weight);
   const dWeight = product(dPre, x, true);
@@ -44,13 +45,13 @@ export function linear(
     "linear",
     hasBias ? [x, weight, bias] : [x, weight],
     () => {
-      const [y, preActivation] = forward({ x: asRows(x), weight, ...(hasBias ? { bias } : {}) }, { activation });
+      const [y, preActivation] = linearForward({ x: asRows(x), weight, ...(hasBias ? { bias } : {}) }, { activation });
       const saved = withGelu ? [x, weight, preActivation!] : [x, weight];
       return { value: tf.reshape(y, [...x.shape.slice(0, -1), outputs!]), saved };
     },
     (dy, [x, weight, preActivation]) => {
       const inputs = { dy: asRows(dy), x: asRows(x!), weight: weight! };
-      const [dx, dWeight, dBias] = backward(withGelu ? { ...inputs, preActivation: preActivation! } : inputs, {
+      const [dx, dWeight, dBias] = linearBackward(withGelu ? { ...inputs, preActivation: preActivation! } : inputs, {
         activation,
         hasBias,
       });

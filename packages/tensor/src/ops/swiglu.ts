@@ -3,12 +3,12 @@ import { asRows, assertShape, differentiable, kernel } from "./op.ts";
 
 const halves = (x: tf.Tensor) => tf.split(x, 2, 1) as [tf.Tensor, tf.Tensor];
 
-const forward = kernel("SwigluFused", ({ x }) => {
+export const swigluForward = kernel("SwigluFused", ({ x }) => {
   const [gate, value] = halves(x);
   return [tf.mul(tf.mul(gate, tf.sigmoid(gate)), value)];
 });
 
-const backward = kernel("SwigluFusedGrad", ({ dy, x }) => {
+export const swigluBackward = kernel("SwigluFusedGrad", ({ dy, x }) => {
   const [gate, value] = halves(x);
   const sigmoid = tf.sigmoid(gate);
   const silu = tf.mul(gate, sigmoid);
@@ -28,9 +28,9 @@ export function swiglu(x: tf.Tensor): tf.Tensor {
     "swiglu",
     [x],
     () => {
-      const [y] = forward({ x: asRows(x) }, {});
+      const [y] = swigluForward({ x: asRows(x) }, {});
       return { value: tf.reshape(y, [...x.shape.slice(0, -1), width / 2]), saved: [x] };
     },
-    (dy, [x]) => [tf.reshape(backward({ dy: asRows(dy), x: asRows(x) }, {})[0], x.shape)],
+    (dy, [x]) => [tf.reshape(swigluBackward({ dy: asRows(dy), x: asRows(x) }, {})[0], x.shape)],
   );
 }

@@ -7,8 +7,10 @@ import { blockDiagonalAttention } from "../ops/block-diagonal-attention.ts";
 import { gatherRows } from "../ops/gather-rows.ts";
 import { gelu } from "../ops/gelu.ts";
 import { l2Normalize } from "../ops/l2-normalize.ts";
+import { layerNormLinear } from "../ops/layer-norm-linear.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { layerScaleResidual } from "../ops/layer-scale-residual.ts";
+import { linearResidual } from "../ops/linear-residual.ts";
 import { linear } from "../ops/linear.ts";
 import { prototypeCrossEntropy } from "../ops/prototype-cross-entropy.ts";
 import { sinkhornKnopp } from "../ops/sinkhorn-knopp.ts";
@@ -73,6 +75,68 @@ const linearCases = [
   linearCase([2], 3, 790, false, "none"),
   linearCase([790], 3, 2, true, "none"),
 ];
+
+const layerNormLinearCases = [[1, 2, 1], [5, 13, 7], [0, 4, 3], [67, 96, 48]].flatMap(([rows, width, outputs]) => [true, false].map((bias): OpCase => ({
+  op: "layerNormLinear",
+  title: `[${rows}, ${width}] to ${outputs}${bias ? "" : " without bias"}`,
+  inputs: [
+    normal([rows!, width!], 1, 2), normal([width!], 2), normal([width!], 3), normal([outputs!, width!], 4, width! ** -0.5),
+    ...(bias ? [normal([outputs!], 5)] : []),
+  ],
+  run: (x, normWeight, normBias, weight, b) =>
+    layerNormLinear(x as tf.Tensor2D, { weight: normWeight!, bias: normBias!, epsilon: 1e-6 }, { weight: weight!, bias: b ?? null }),
+  reference: (x, normWeight, normBias, weight, b) =>
+    reference.linear(reference.layerNorm(x!, normWeight!, normBias!, 1e-6), weight!, b ?? null, width!),
+  shape: [rows!, outputs!],
+  tolerance: { absolute: 5e-5, relative: 5e-5 },
+})));
+
+interface BranchEnd {
+  readonly rows: number;
+  readonly width: number;
+  readonly hidden: number;
+  readonly activation: "none" | "gelu" | "swiglu";
+  readonly bias?: boolean;
+  readonly gamma?: boolean;
+  readonly subset?: { readonly rows: readonly number[]; readonly scale: number | readonly number[] };
+}
+
+function linearResidualCase({ rows, width, hidden, activation, bias = true, gamma = true, subset }: BranchEnd): OpCase {
+  const kept = subset ? Int32Array.from(subset.rows) : Int32Array.from({ length: rows }, (_, row) => row);
+  const scales = Float32Array.from(kept, (_, k) => (subset === undefined ? 1 : typeof subset.scale === "number" ? subset.scale : subset.scale[k]!));
+  const columns = activation === "swiglu" ? 2 * hidden : hidden;
+  const activate = (h: Float64Array) => activation === "gelu" ? reference.gelu(h) : activation === "swiglu" ? reference.swiglu(h, columns) : h;
+  const common = subset && typeof subset.scale === "number" ? subset.scale : scales;
+  return {
+    op: "linearResidual",
+    title: `${kept.length} of ${named([rows, width])} from ${columns}, ${activation}${bias ? "" : ", no bias"}${gamma ? "" : ", no gamma"}${common === scales && subset ? ", a scale each" : ""}`,
+    inputs: [
+      normal([rows, width], 1), normal([kept.length, columns], 2), normal([width, hidden], 3, hidden ** -0.5),
+      ...(bias ? [normal([width], 4)] : []), ...(gamma ? [normal([width], 5)] : []),
+    ],
+    run: (x, h, weight, ...rest) => linearResidual(x as tf.Tensor2D, h as tf.Tensor2D, {
+      weight: weight!, bias: bias ? rest[0]! : null, gamma: gamma ? rest.at(-1)! : null, activation,
+      ...(subset ? { subset: { rows: kept, scale: common } } : {}),
+    }),
+    reference: (x, h, weight, ...rest) => {
+      const residual = reference.linear(activate(h!), weight!, bias ? rest[0]! : null, hidden);
+      const scaled = residual.map((value, i) => value * scales[Math.floor(i / width)]!);
+      return reference.addResidualSubset(x!, scaled, kept, gamma ? rest.at(-1)! : null, 1);
+    },
+    shape: [rows, width],
+  };
+}
+
+const linearResidualCases = [
+  { rows: 1, width: 1, hidden: 1, activation: "none" },
+  { rows: 5, width: 3, hidden: 7, activation: "gelu" },
+  { rows: 5, width: 4, hidden: 6, activation: "swiglu", gamma: false },
+  { rows: 5, width: 3, hidden: 7, activation: "gelu", bias: false },
+  { rows: 5, width: 3, hidden: 7, activation: "none", bias: false, gamma: false },
+  { rows: 5, width: 3, hidden: 7, activation: "gelu", subset: { rows: [4, 0, 2], scale: 5 / 3 } },
+  { rows: 5, width: 3, hidden: 7, activation: "swiglu", bias: false, subset: { rows: [1, 3], scale: [2, 0.5] } },
+  { rows: 67, width: 48, hidden: 96, activation: "gelu", subset: { rows: [66, 3, 5, 40, 1], scale: [1, 2, 3, 4, 5] } },
+].map((end) => linearResidualCase(end as BranchEnd));
 
 const geluCases = [[1], [17], [2, 3, 5], [0, 3], [1031]].map((shape): OpCase => ({
   op: "gelu",
@@ -222,6 +286,8 @@ export const opCases: readonly OpCase[] = [
   ...layerNormCases,
   layerNormOffset,
   ...linearCases,
+  ...layerNormLinearCases,
+  ...linearResidualCases,
   ...geluCases,
   ...swigluCases,
   ...attentionCases,
@@ -238,6 +304,8 @@ export const opCases: readonly OpCase[] = [
 export const wrongDtypes: Readonly<Record<string, (whole: tf.Tensor) => tf.TensorContainer>> = {
   layerNorm: (whole) => layerNorm(whole, tf.ones([2]), tf.zeros([2]), 1e-6),
   linear: (whole) => linear(tf.ones([2, 2]), whole),
+  layerNormLinear: (whole) => layerNormLinear(whole as tf.Tensor2D, { weight: tf.ones([2]), bias: tf.zeros([2]), epsilon: 1e-6 }, { weight: tf.ones([2, 2]), bias: null }),
+  linearResidual: (whole) => linearResidual(tf.ones([2, 2]), whole as tf.Tensor2D, { weight: tf.ones([2, 2]), bias: null, activation: "none", gamma: null }),
   gelu: (whole) => gelu(whole),
   swiglu: (whole) => swiglu(whole),
   blockDiagonalAttention: (whole) => blockDiagonalAttention(tf.tile(whole, [1, 3]) as tf.Tensor2D, [{ count: 1, length: 2 }], 1),
