@@ -1,30 +1,50 @@
 #include "product.h"
 
+#include "loops.h"
 #include "settings.h"
 
 #if LIBTORCH_VERSION >= 20000
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
 #endif
 
 namespace {
 
 #if LIBTORCH_VERSION >= 20000
 /**
- * x wᵀ by oneDNN. LibTorch's own `at::mm` takes MKL in float32, which gives a processor that is not Intel's less than half
- * of its speed; oneDNN gives every processor all of it, and reads transposed views as they are.
+ * x wᵀ + bias by oneDNN. LibTorch's own `at::mm` takes MKL in float32, which gives a processor that is not Intel's less than
+ * half of its speed; oneDNN gives every processor all of it, and reads transposed views as they are.
  */
-at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w) {
+at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "");
-  torch::jit::Stack stack{x, w, c10::IValue(), "none", c10::List<std::optional<at::Scalar>>(), c10::IValue()};
+  const auto optionalBias = bias.defined() ? c10::IValue(bias) : c10::IValue();
+  torch::jit::Stack stack{x, w, optionalBias, "none", c10::List<std::optional<at::Scalar>>(), c10::IValue()};
   op.callBoxed(stack);
   return stack.front().toTensor();
 }
 
-bool takesOneDnn(const at::Tensor& a, const at::Tensor& b) {
+bool takesOneDnn(const at::Tensor& x, const at::Tensor& w) {
   static const bool present = at::hasMKLDNN() && c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
-  return present && a.device().is_cpu() && a.scalar_type() == at::kFloat && a.dim() == 2 && b.dim() == 2 && a.numel() > 0 && b.numel() > 0;
+  return present && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && w.dim() == 2 && x.numel() > 0 && w.numel() > 0;
 }
 #endif
+
+/** Adds `bias` to every row of y in place. */
+void addBias(at::Tensor& y, const at::Tensor& bias) {
+  if (!onProcessor(y)) {
+    y.add_(bias);
+    return;
+  }
+  const auto width = y.size(1);
+  const float* b = bias.data_ptr<float>();
+  withRoom(y, [&](auto* numbers) {
+    overRows(y.size(0), width, [&](std::int64_t row) {
+      auto* out = numbers + row * width;
+      INDEPENDENT
+      for (std::int64_t i = 0; i < width; i++) store(out + i, widened(out[i]) + b[i]);
+    });
+  });
+}
 
 }  // namespace
 
@@ -32,7 +52,19 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   const auto left = a.to(productType());
   const auto right = b.to(productType());
 #if LIBTORCH_VERSION >= 20000
-  if (takesOneDnn(left, right)) return linearByOneDnn(left, right.t());
+  if (takesOneDnn(left, right)) return linearByOneDnn(left, right.t(), {});
 #endif
   return at::matmul(left, right);
+}
+
+at::Tensor linearProduct(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
+  const auto rows = x.to(productType());
+  const auto weight = w.to(productType());
+#if LIBTORCH_VERSION >= 20000
+  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias);
+#endif
+  // Not at::linear: it copies the bias to every row before the product starts.
+  auto y = at::mm(rows, weight.t());
+  if (bias.defined()) addBias(y, bias);
+  return y;
 }

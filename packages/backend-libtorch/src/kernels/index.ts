@@ -3,13 +3,14 @@ import { tf } from "@dinov2/tensor";
 import type { LibtorchBackend } from "../backend.ts";
 import { binaryKernels } from "./binary.ts";
 import type { KernelBodies } from "./kernel.ts";
+import { linearKernels } from "./linear.ts";
 import { shapeKernels } from "./shape.ts";
 
 /** Needed by TF.js programs whatever they do. */
 export const tfjsKernels: KernelBodies = { ...binaryKernels, ...shapeKernels };
 
 /** Faster than the portable definitions that they stand for. */
-export const fusedKernels: KernelBodies = {};
+export const fusedKernels: KernelBodies = { ...linearKernels };
 
 function setKernels(bodies: KernelBodies, backendName: string, present: boolean): void {
   for (const [kernelName, body] of Object.entries(bodies)) {

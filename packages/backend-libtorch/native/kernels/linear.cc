@@ -1,0 +1,79 @@
+// y = activation(x weightᵀ + bias) and its gradient. R rows, I inputs, O outputs.
+#include "../loops.h"
+#include "../product.h"
+#include "../registry.h"
+#include "../vector-math.h"
+
+namespace {
+
+/** GELU of every number, in the type that it comes in. */
+at::Tensor geluOf(const at::Tensor& x) {
+  if (!onProcessor(x)) return at::gelu(x);
+  auto y = at::empty_like(x);
+  withNumbers(x, [&](const auto* from) {
+    withRoom(y, [&](auto* to) {
+      overElements(x.numel(), [&](std::int64_t begin, std::int64_t end) {
+        INDEPENDENT
+        for (std::int64_t i = begin; i < end; i++) store(to + i, vectorGelu(widened(from[i])));
+      }, 8);
+    });
+  });
+  return y;
+}
+
+/** dPre = dy or, under GELU, dy times its slope at `pre`, as an operand of products; and its sum over the rows, in one pass. */
+void preActivationGradient(const at::Tensor& dy, const at::Tensor& pre, at::Tensor& dPre, at::Tensor& sums) {
+  const auto width = dy.size(1);
+  withNumbers(dy, [&](const auto* from) {
+    withRoom(dPre, [&](auto* to) {
+      const auto pass = [&](auto gradientAt) {
+        sumOverRows(dy.size(0), width, sums.data_ptr<float>(), [&](std::int64_t begin, std::int64_t end, float* partial) {
+          for (std::int64_t row = begin; row < end; row++) {
+            const auto at = row * width;
+            INDEPENDENT
+            for (std::int64_t i = 0; i < width; i++) {
+              const float gradient = gradientAt(at + i);
+              store(to + at + i, gradient);
+              partial[i] += gradient;
+            }
+          }
+        });
+      };
+      if (!pre.defined()) pass([&](std::int64_t i) { return widened(from[i]); });
+      else withNumbers(pre, [&](const auto* p) { pass([&](std::int64_t i) { return widened(from[i]) * vectorGeluSlope(widened(p[i])); }); });
+    });
+  });
+}
+
+}  // namespace
+
+KERNEL(LinearFused) {
+  const bool gelu = call.flag();
+  auto pre = linearProduct(call.stored(0), call.stored(1), call.has(2) ? call.input(2) : at::Tensor());
+  if (gelu) call.output(geluOf(pre));
+  call.output(pre);
+}
+
+KERNEL(LinearFusedGrad) {
+  const bool hasBias = call.flag();
+  const auto& dy = call.stored(0);
+  const auto x = call.stored(1).to(productType());
+  const auto pre = call.has(3) ? call.stored(3) : at::Tensor();
+  at::Tensor dPre;
+  at::Tensor sums;
+  if (onProcessor(dy)) {
+    if (hasBias || pre.defined()) {
+      dPre = at::empty(dy.sizes(), dy.options().dtype(productType()));
+      sums = at::empty({dy.size(1)}, dy.options().dtype(at::kFloat));
+      preActivationGradient(dy, pre, dPre, sums);
+    } else {
+      dPre = dy.to(productType());
+    }
+  } else {
+    dPre = (pre.defined() ? at::gelu_backward(dy.to(pre.scalar_type()), pre) : dy).to(productType());
+    if (hasBias) sums = dPre.sum(0, false, at::kFloat);
+  }
+  call.output(product(dPre, call.stored(2)));
+  call.output(product(dPre.t(), x).to(at::kFloat));
+  if (hasBias) call.output(sums);
+}
