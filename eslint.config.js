@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "**/node_modules/**", "**/assembly/**", ".nx/**", "**/*.generated.ts"] },
+  { ignores: ["**/dist/**", "**/node_modules/**", "**/assembly/**", "packages/*/build/**", ".nx/**", "**/*.generated.ts"] },
   eslint.configs.recommended,
   ...tseslint.configs.recommended,
   {
