@@ -1,52 +1,61 @@
-import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";
 import { InputError } from "@dinov2/foundation";
-import type { Engine } from "./description.ts";
+import { buildCommand, faultOf, loadAddon, loadKernels, readBuild } from "../tensorflow/build.ts";
+import { environmentFor } from "../tensorflow/environment.ts";
+import type { Engine, EngineOptions } from "./description.ts";
 
-const require = createRequire(import.meta.url);
-
-/** Both bind TensorFlow's C library under the backend name "tensorflow"; the first one installed serves. */
-const packages = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;
-
-function installedPackage(): (typeof packages)[number] | undefined {
-  return packages.find((name) => {
-    try {
-      require.resolve(name);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+interface Running {
+  readonly device: string;
+  readonly threads: number;
+  readonly version: string;
 }
 
-const missingMessage = "neither @tensorflow/tfjs-node-gpu nor @tensorflow/tfjs-node is installed; npm install one of them";
+async function load(options: EngineOptions, version: string): Promise<Running> {
+  Object.assign(process.env, environmentFor(options, process.env));
+  try {
+    // At level 0 the user wants to see everything.
+    const addon = loadAddon(process.env.TF_CPP_MIN_LOG_LEVEL !== "0");
+    const { NodeJSKernelBackend } = await loadKernels();
+    tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(addon, "@tensorflow/tfjs-node"));
+    const device = addon.isUsingGpuDevice() ? (options.device ?? "cuda") : "cpu";
+    return { device, threads: Number(process.env.TF_NUM_INTRAOP_THREADS), version };
+  } catch (error) {
+    throw new InputError(`TensorFlow ${version} does not load: ${(error as Error).message}. If it has changed, run again: ${buildCommand}`);
+  }
+}
 
-/** TensorFlow through its own npm packages: an optional peer, loaded only when asked for. */
+/** Loaded once a process: its device and its threads are then fixed. */
+let running: Promise<Running> | undefined;
+
+const sameDevice = (a: string, b: string) => a.replace(/:0$/, "") === b.replace(/:0$/, "");
+
+function requireDevice(asked: string | undefined, { device, version }: Running): void {
+  if (asked === undefined || sameDevice(asked, device)) return;
+  throw new InputError(
+    `Backend "tensorflow" runs TensorFlow ${version} on "${device}" in this process, not on "${asked}". CUDA needs a GPU and a ` +
+      `TensorFlow that is made for it (pip install 'tensorflow[and-cuda]', then ${buildCommand}).`,
+  );
+}
+
+/** TensorFlow through tfjs-node's addon, built against what is installed; not loaded unless it is asked for. */
 export const tensorflowEngine: Engine = {
   async missing() {
-    return installedPackage() === undefined ? missingMessage : undefined;
+    return faultOf(readBuild());
   },
 
-  async start({ device, precision, threads }) {
+  async start(options) {
+    const { device, precision, threads } = options;
     if (precision !== "fp32") {
       throw new InputError(`Backend "tensorflow" computes in fp32 only, not ${precision}; use --backend libtorch for ${precision}.`);
     }
-    const name = installedPackage();
-    if (name === undefined) throw new InputError(`Backend "tensorflow" is not available: ${missingMessage}.`);
-    const ownDevice = name.endsWith("-gpu") ? "cuda" : "cpu";
-    if (device !== undefined && device !== ownDevice) {
-      throw new InputError(`Backend "tensorflow" runs on "${ownDevice}" with ${name}, not on "${device}".`);
-    }
-    // TensorFlow reads its thread count from the environment when the library loads.
-    process.env["TF_NUM_INTRAOP_THREADS"] ??= String(threads);
-    const module = (await import(/* @vite-ignore */ name)) as { version?: Record<string, string> };
+    const build = readBuild();
+    const fault = faultOf(build);
+    if (fault !== undefined) throw new InputError(`Backend "tensorflow" is not available: ${fault}.`);
+    running ??= load(options, build!.version);
+    const actual = await running;
+    requireDevice(device, actual);
     await tf.setBackend("tensorflow");
-    return {
-      name: "tensorflow",
-      device: ownDevice,
-      threads,
-      precision: "fp32",
-      engine: `TensorFlow through ${name} ${module.version?.["tfjs-node"] ?? ""}`.trimEnd(),
-    };
+    const note = actual.threads === threads ? {} : { note: `Runs on ${actual.threads} threads, as set before TensorFlow was loaded.` };
+    return { name: "tensorflow", device: actual.device, threads: actual.threads, precision, engine: `TensorFlow ${actual.version}`, ...note };
   },
 };
