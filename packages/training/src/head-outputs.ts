@@ -36,8 +36,9 @@ export function headOutputs(
   if (ibotHead && patchFeatures) {
     return { features, cls: dinoHead.forward(clsFeatures), hiddenPatches: ibotHead.forward(patchFeatures) };
   }
-  // One head for both, in one product.
-  const [cls, hiddenPatches] = splitRows(dinoHead.forward(features), cropCount);
+  // One head for both.
+  const counts = patchFeatures ? [cropCount, patchFeatures.shape[0]] : [cropCount];
+  const [cls, hiddenPatches] = dinoHead.forwardParts(features, counts) as [Tensor2D, Tensor2D | undefined];
   return { features, cls, hiddenPatches };
 }
 

@@ -46,6 +46,14 @@ export class DinoHead extends Network {
 
   /** Prototype logits [R, K] of rows [R, D]: cosines between a row's projection and the prototypes, times g. */
   forward(x: tf.Tensor2D): tf.Tensor2D {
+    return this.forwardParts(x, [x.shape[0]])[0]!;
+  }
+
+  /**
+   * The logits of the first `counts[0]` rows, of the next `counts[1]`, …, each as memory of its own: to split [R, K] logits
+   * afterwards would hold them twice, and they are the largest tensors of a training step.
+   */
+  forwardParts(x: tf.Tensor2D, counts: readonly number[]): tf.Tensor2D[] {
     const names = layerNames(this.config);
     return tf.tidy(() => {
       let projected: tf.Tensor = x;
@@ -55,7 +63,8 @@ export class DinoHead extends Network {
       });
       const unit = l2Normalize(projected as tf.Tensor2D, normalisationEpsilon);
       const prototypes = weightNorm(this.variable("last_layer.weight_v"), this.variable("last_layer.weight_g"));
-      return linear(unit, prototypes) as tf.Tensor2D;
+      const parts = counts.length === 1 ? [unit] : tf.split(unit, [...counts]);
+      return parts.map((part) => linear(part, prototypes) as tf.Tensor2D);
     });
   }
 
