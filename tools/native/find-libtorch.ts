@@ -45,7 +45,7 @@ function inFolder(folder: string, lib: string, source: string): LibTorch | undef
 }
 
 function fromEnvironment(): LibTorch | undefined {
-  const folder = process.env["LIBTORCH"];
+  const folder = process.env["LIBTORCH"] || undefined;
   if (folder === undefined) return undefined;
   const found = inFolder(folder, join(folder, "lib"), "LIBTORCH") ?? inDebian(folder, "LIBTORCH");
   if (found) return found;

@@ -25,7 +25,7 @@ at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w, const at::Te
 
 bool takesOneDnn(const at::Tensor& x, const at::Tensor& w) {
   static const bool present = at::hasMKLDNN() && c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
-  return present && x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && w.dim() == 2 && x.numel() > 0 && w.numel() > 0;
+  return present && x.device().is_cpu() && x.dim() == 2 && w.dim() == 2 && x.numel() > 0 && w.numel() > 0;
 }
 #endif
 
@@ -52,7 +52,8 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   const auto left = a.to(productType());
   const auto right = b.to(productType());
 #if LIBTORCH_VERSION >= 20000
-  if (takesOneDnn(left, right)) return linearByOneDnn(left, right.t(), {});
+  // In bfloat16 LibTorch's own product is oneDNN's already.
+  if (left.scalar_type() == at::kFloat && takesOneDnn(left, right)) return linearByOneDnn(left, right.t(), {});
 #endif
   return at::matmul(left, right);
 }
@@ -61,7 +62,7 @@ at::Tensor linearProduct(const at::Tensor& x, const at::Tensor& w, const at::Ten
   const auto rows = x.to(productType());
   const auto weight = w.to(productType());
 #if LIBTORCH_VERSION >= 20000
-  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias);
+  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias.defined() ? bias.to(productType()) : bias);
 #endif
   // Not at::linear: it copies the bias to every row before the product starts.
   auto y = at::mm(rows, weight.t());
