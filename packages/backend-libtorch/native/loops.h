@@ -44,6 +44,12 @@ void withRoom(const at::Tensor& tensor, Body body) {
   else body(tensor.data_ptr<float>());
 }
 
+/** The memory of a tensor of the same type of number, to write to. */
+template <typename T>
+T* roomOf(const at::Tensor& tensor, const T*) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
 /** Where loops over elements are cut: a multiple of every vector's length. */
 constexpr std::int64_t kElementsPerChunk = 8192;
 /** Elements that are worth another thread: waking one takes about as long. */
@@ -74,7 +80,7 @@ void overRows(std::int64_t rows, std::int64_t width, Body body) {
  */
 template <typename Body>
 void sumOverRows(std::int64_t rows, std::int64_t width, float* sums, Body body) {
-  const std::int64_t size = std::max<std::int64_t>(16, chunksOf(rows, 32));
+  const std::int64_t size = std::max<std::int64_t>(12, chunksOf(rows, 32));
   const std::int64_t chunks = chunksOf(rows, size);
   std::vector<float> partials(static_cast<std::size_t>(chunks * width), 0.0f);
   const std::int64_t grain = std::max<std::int64_t>(1, kElementsPerThread / (size * width));

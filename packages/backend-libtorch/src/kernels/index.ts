@@ -4,13 +4,17 @@ import type { LibtorchBackend } from "../backend.ts";
 import { binaryKernels } from "./binary.ts";
 import type { KernelBodies } from "./kernel.ts";
 import { linearKernels } from "./linear.ts";
+import { normKernels } from "./norms.ts";
+import { pointwiseKernels } from "./pointwise.ts";
+import { prototypeKernels } from "./prototypes.ts";
+import { residualKernels } from "./residual.ts";
 import { shapeKernels } from "./shape.ts";
 
 /** Needed by TF.js programs whatever they do. */
 export const tfjsKernels: KernelBodies = { ...binaryKernels, ...shapeKernels };
 
 /** Faster than the portable definitions that they stand for. */
-export const fusedKernels: KernelBodies = { ...linearKernels };
+export const fusedKernels: KernelBodies = { ...linearKernels, ...normKernels, ...pointwiseKernels, ...prototypeKernels, ...residualKernels };
 
 function setKernels(bodies: KernelBodies, backendName: string, present: boolean): void {
   for (const [kernelName, body] of Object.entries(bodies)) {

@@ -1,0 +1,66 @@
+// Rows taken out of a tensor by their indices, and the gradient that adds them back.
+#include "../indices.h"
+#include "../loops.h"
+#include "../registry.h"
+
+namespace {
+
+/** For each of `rows` rows the places in `indices` that name it, in their order: those of row r are order[start[r] … start[r + 1]). */
+struct Sources {
+  std::vector<std::int64_t> start;
+  std::vector<std::int64_t> order;
+};
+
+Sources sourcesOf(const std::vector<std::int64_t>& indices, std::int64_t rows) {
+  Sources sources{std::vector<std::int64_t>(rows + 1, 0), std::vector<std::int64_t>(indices.size())};
+  for (const std::int64_t row : indices) sources.start[row + 1]++;
+  for (std::int64_t row = 0; row < rows; row++) sources.start[row + 1] += sources.start[row];
+  std::vector<std::int64_t> next(sources.start.begin(), sources.start.end() - 1);
+  for (std::size_t k = 0; k < indices.size(); k++) sources.order[next[indices[k]]++] = static_cast<std::int64_t>(k);
+  return sources;
+}
+
+/** Each row is written by one thread, as the sum of its sources in their order. */
+at::Tensor addRowsBack(const at::Tensor& dy, const std::vector<std::int64_t>& indices, std::int64_t rows) {
+  const std::int64_t width = dy.size(1);
+  const Sources sources = sourcesOf(indices, rows);
+  const auto dx = at::empty({rows, width}, dy.options().dtype(at::kFloat));
+  float* const to = dx.data_ptr<float>();
+  withNumbers(dy, [&](const auto* d) {
+    overRows(rows, width, [=, &sources](std::int64_t row) {
+      float* const sum = to + row * width;
+      const std::int64_t begin = sources.start[row];
+      const std::int64_t end = sources.start[row + 1];
+      if (begin == end) std::fill(sum, sum + width, 0.0f);
+      for (std::int64_t k = begin; k < end; k++) {
+        const auto* from = d + sources.order[k] * width;
+        INDEPENDENT
+        for (std::int64_t i = 0; i < width; i++) sum[i] = k == begin ? widened(from[i]) : sum[i] + widened(from[i]);
+      }
+    });
+  });
+  return dx;
+}
+
+}  // namespace
+
+KERNEL(GatherRows) {
+  const at::Tensor& x = call.stored(0);
+  const auto indices = call.integers();
+  if (!onProcessor(x)) return call.output(at::index_select(x, 0, indexTensor(indices, x)));
+  const auto bytes = static_cast<std::int64_t>(x.size(1) * x.element_size());
+  const auto y = at::empty({static_cast<std::int64_t>(indices.size()), x.size(1)}, x.options());
+  const auto* const from = static_cast<const char*>(x.data_ptr());
+  auto* const to = static_cast<char*>(y.data_ptr());
+  overRows(y.size(0), x.size(1), [=, &indices](std::int64_t row) { std::memcpy(to + row * bytes, from + indices[row] * bytes, bytes); });
+  call.output(y);
+}
+
+KERNEL(GatherRowsGrad) {
+  const at::Tensor& dy = call.stored(0);
+  const auto indices = call.integers();
+  const std::int64_t rows = call.integer();
+  if (onProcessor(dy)) return call.output(addRowsBack(dy, indices, rows));
+  const auto values = call.input(0);
+  call.output(at::zeros({rows, dy.size(1)}, values.options()).index_add_(0, indexTensor(indices, dy), values));
+}
