@@ -38,6 +38,17 @@ export class LibtorchBackend extends tf.KernelBackend {
 
   private reducedPrecision = false;
 
+  /** `compute()` with products in float32; `fullPrecision` of `@dinov2/tensor` calls it. */
+  inFullPrecision<T>(compute: () => T): T {
+    if (!this.reducedPrecision) return compute();
+    this.addon.configure({ bf16: false });
+    try {
+      return compute();
+    } finally {
+      this.addon.configure({ bf16: true });
+    }
+  }
+
   /** Whether the addon has a kernel of that name. */
   has(kernel: string): boolean {
     return this.kernels.has(kernel);

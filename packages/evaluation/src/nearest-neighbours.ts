@@ -1,6 +1,6 @@
 // Exact nearest neighbours by cosine, in blocks on the tensor engine. Legend: N bank rows, Q queries, D width.
 
-import { tf } from "@dinov2/tensor";
+import { fullPrecision, tf } from "@dinov2/tensor";
 import { type FeatureMatrix, normalizeRows, rowRange } from "./feature-matrix.ts";
 import { type Neighbours, RunningTopK } from "./top-k.ts";
 
@@ -53,7 +53,7 @@ const toTensor = ({ count, width, values }: FeatureMatrix) => tf.tensor2d(values
 
 /** [queries, D] · [D, block], downloaded. */
 async function similarities(queries: FeatureMatrix, blockTransposed: tf.Tensor2D): Promise<Float32Array> {
-  const product = tf.tidy(() => tf.matMul(toTensor(queries), blockTransposed));
+  const product = tf.tidy(() => fullPrecision(() => tf.matMul(toTensor(queries), blockTransposed)));
   try {
     return (await product.data()) as Float32Array;
   } finally {

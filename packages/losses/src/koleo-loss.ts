@@ -3,7 +3,7 @@
 // norm, before the head).
 //
 // B images (rows of one call), D width.
-import { gatherRows, l2Normalize, tf } from "@dinov2/tensor";
+import { fullPrecision, gatherRows, l2Normalize, tf } from "@dinov2/tensor";
 import type { Tensor2D } from "@dinov2/tensor";
 
 /**
@@ -49,7 +49,7 @@ export function koleoLoss(features: Tensor2D, epsilon = 1e-8): tf.Scalar {
 export function nearestNeighbours(unitFeatures: Tensor2D): Int32Array {
   return tf.tidy(() => {
     const rows = unitFeatures.shape[0];
-    const similarity = tf.matMul(unitFeatures, tf.transpose(unitFeatures)); // [B, B]
+    const similarity = fullPrecision(() => tf.matMul(unitFeatures, unitFeatures, false, true)); // [B, B]
     // Below any cosine, so that a row is never its own neighbour. (The official −1 ties with an exactly
     // opposite row, and the tie may go to the row itself.)
     const withoutSelf = tf.where(tf.cast(tf.eye(rows), "bool"), tf.fill([rows, rows], -2), similarity);

@@ -20,6 +20,7 @@ export type {
 export { InputError, RandomStream, type RandomState } from "@dinov2/foundation";
 
 export * from "./backends/index.ts";
+export { fullPrecision } from "./full-precision.ts";
 export { checkpoint, valueAndGradients, vectorJacobianProduct } from "./gradients/value-and-gradients.ts";
 export type { LossWithExtras } from "./gradients/value-and-gradients.ts";
 

@@ -2,7 +2,7 @@
 // `dinov2/models/vision_transformer.py`). M × M is the stored grid, h × w the wanted one, D the width.
 
 import { InputError } from "@dinov2/foundation";
-import { tf } from "@dinov2/tensor";
+import { fullPrecision, tf } from "@dinov2/tensor";
 import { cubicResizeWeights, type ResizeOptions } from "./cubic-resize.ts";
 import type { PatchGrid } from "./patch-embed.ts";
 
@@ -30,7 +30,7 @@ export function positionEmbedding(stored: tf.Tensor3D, grid: PatchGrid, options:
   const cls = tf.slice(stored, [0, 0, 0], [1, 1, width]);
   const patches = tf.slice(stored, [0, 1, 0], [1, side * side, width]);
   if (grid.height === side && grid.width === side) return { cls, patches };
-  return { cls, patches: tf.tidy(() => resizeGrid(patches, side, grid, options)) };
+  return { cls, patches: tf.tidy(() => fullPrecision(() => resizeGrid(patches, side, grid, options))) };
 }
 
 /** `out[i, j] = Σ_k Σ_l rows[i, k] columns[j, l] patches[k, l]`, all D channels at once. */

@@ -2,7 +2,7 @@
 // B images, N patches of one image, R registers, D width, n = 1 + R + N tokens of one image.
 
 import { InputError } from "@dinov2/foundation";
-import { tf } from "@dinov2/tensor";
+import { fullPrecision, tf } from "@dinov2/tensor";
 import type { VisionTransformerConfig } from "./config.ts";
 import { parameter, type ParameterMap } from "./parameters.ts";
 import { patchEmbed, patchGrid } from "./patch-embed.ts";
@@ -73,6 +73,6 @@ function maskPatches(
   }
   const masked = tf.reshape(tf.cast(masks, "float32"), [-1, 1]);
   // Products, not tf.where, whose gradient would broadcast the token to every patch first.
-  const token = tf.matMul(masked, parameter<tf.Rank.R2>(parameters, "mask_token"));
+  const token = fullPrecision(() => tf.matMul(masked, parameter<tf.Rank.R2>(parameters, "mask_token")));
   return tf.add(tf.mul(patches, tf.sub(1, masked)), token);
 }
