@@ -1,5 +1,6 @@
 // AdamW: Adam whose weight decay shrinks the weights directly and stays out of the moments.
 import { adamWUpdate } from "@dinov2/tensor";
+import type { Clipping } from "./clip.ts";
 import type { ParameterRates } from "./parameter-groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import { withGradients, zerosLike } from "./state.ts";
@@ -39,22 +40,23 @@ export class AdamW extends Optimizer<Record<"exp_avg" | "exp_avg_sq", Parameters
     this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...options };
   }
 
-  /** One update in place, one fused call per parameter. The gradients stay the caller's. */
-  apply(gradients: Gradients, rates: ParameterRates): void {
+  /**
+   * One update in place, in one call for all parameters. The gradients stay the caller's.
+   * @param clipping makes the gradients smaller as they are read
+   */
+  apply(gradients: Gradients, rates: ParameterRates, clipping?: Pick<Clipping, "factor">): void {
     const updates = withGradients(this.parameters, gradients);
     this.steps += 1;
-    for (const [name, parameter, gradient] of updates) {
-      adamWUpdate({
-        parameter,
-        gradient,
-        firstMoment: this.slots.exp_avg.get(name)!,
-        secondMoment: this.slots.exp_avg_sq.get(name)!,
-        learningRate: rates.learningRate(name),
-        weightDecay: rates.weightDecay(name),
-        step: this.steps,
-        ...this.options,
-      });
-    }
+    const parameters = updates.map(([name, parameter, gradient]) => ({
+      parameter,
+      gradient,
+      firstMoment: this.slots.exp_avg.get(name)!,
+      secondMoment: this.slots.exp_avg_sq.get(name)!,
+      learningRate: rates.learningRate(name),
+      weightDecay: rates.weightDecay(name),
+      gradientFactor: clipping?.factor(name) ?? 1,
+    }));
+    adamWUpdate(parameters, { ...this.options, step: this.steps });
   }
 }
 

@@ -1,10 +1,13 @@
 import { tf, useBackend, type Tensor, type Variable } from "@dinov2/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
-import { clipGradients, clipGradientsPerSubModule } from "./clip.ts";
+import { createAdamW } from "./adamw.ts";
+import { clipGradientsPerSubModule } from "./clip.ts";
 import { updateTeacher } from "./ema.ts";
 
 const gradients = (values: Record<string, number[]>): Map<string, Tensor> =>
   new Map(Object.entries(values).map(([name, data]) => [name, tf.tensor1d(data)]));
+const variables = (values: Record<string, number[]>): Map<string, Variable> =>
+  new Map(Object.entries(values).map(([name, data]) => [name, tf.variable(tf.tensor1d(data))]));
 const plain = (tensors: ReadonlyMap<string, Tensor>) =>
   Object.fromEntries([...tensors].map(([name, tensor]) => [name, [...tensor.dataSync()]]));
 
@@ -12,17 +15,16 @@ describe.each(["cpu", "wasm"] as const)("gradient clipping on %s", (backend) => 
   beforeAll(() => useBackend({ name: backend }));
 
   it("scales all tensors by one factor, maxNorm over their common norm: 3, 4 and 12 have norm 13", () => {
-    const { gradients: clipped, norm } = clipGradients(gradients({ a: [3, 4], b: [12] }), 6.5);
-    expect(norm).toBeCloseTo(13, 5);
-    for (const [i, expected] of [1.5, 2, 6].entries()) {
-      expect([...clipped.get("a")!.dataSync(), ...clipped.get("b")!.dataSync()][i]).toBeCloseTo(expected, 5);
-    }
+    const { norms, factor } = clipGradientsPerSubModule(gradients({ "head.a": [3, 4], "head.b": [12] }), 6.5);
+    expect(norms.get("head")).toBeCloseTo(13, 5);
+    expect(factor("head.b")).toBe(factor("head.a"));
+    expect(factor("head.a")).toBeCloseTo(0.5, 6);
   });
 
   it("leaves gradients below the limit exactly as they are, and still tells their norm", () => {
-    const { gradients: clipped, norm } = clipGradients(gradients({ a: [0.5, -0.25] }), 3);
-    expect(plain(clipped)).toEqual({ a: [0.5, -0.25] });
-    expect(norm).toBeCloseTo(Math.sqrt(0.3125), 6);
+    const { norms, factor } = clipGradientsPerSubModule(gradients({ a: [0.5, -0.25] }), 3);
+    expect(factor("a")).toBe(1);
+    expect(norms.get("a")).toBeCloseTo(Math.sqrt(0.3125), 6);
   });
 
   it("clips each sub-module by its own norm", () => {
@@ -31,22 +33,43 @@ describe.each(["cpu", "wasm"] as const)("gradient clipping on %s", (backend) => 
       "dino_head.mlp.0.weight": [30],
       "dino_head.mlp.0.bias": [40],
     });
-    const { gradients: clipped, norms } = clipGradientsPerSubModule(both, 5);
+    const { norms, factor } = clipGradientsPerSubModule(both, 5);
     expect([...norms.keys()]).toEqual(["backbone", "dino_head"]);
     expect(norms.get("dino_head")).toBeCloseTo(50, 4);
-    expect(plain(clipped)["backbone.norm.weight"]).toEqual([0.3, 0.4].map(Math.fround));
-    expect(clipped.get("dino_head.mlp.0.bias")!.dataSync()[0]).toBeCloseTo(4, 5);
+    expect(factor("backbone.norm.weight")).toBe(1);
+    expect(factor("dino_head.mlp.0.bias")).toBeCloseTo(0.1, 6);
   });
 
-  it("tells of a gradient that is not finite by its norm", () => {
-    expect(clipGradients(gradients({ a: [1, NaN] }), 3).norm).toBeNaN();
+  it("tells of a gradient that is not finite by its norm, and makes the factor NaN", () => {
+    const { norms, factor } = clipGradientsPerSubModule(gradients({ a: [1, NaN] }), 3);
+    expect([norms.get("a"), factor("a")]).toEqual([NaN, NaN]);
   });
 
-  it("gives new tensors, clipped or not, and leaves no others behind", () => {
+  it("makes the optimiser step as it would on gradients multiplied by the factors", async () => {
+    const start = { "backbone.a": [1, -2, 3], "dino_head.b": [0.5] };
+    const given = gradients({ "backbone.a": [3, 4, 12], "dino_head.b": [0.1] });
+    const clipping = clipGradientsPerSubModule(given, 3);
+    const multiplied = new Map([...given].map(([name, gradient]) => [name, tf.mul(gradient, clipping.factor(name))]));
+    const rates = { learningRate: () => 0.1, weightDecay: () => 0.04 };
+    const [clipped, plainly] = [variables(start), variables(start)];
+    const [one, other] = [createAdamW(clipped), createAdamW(plainly)];
+    one.apply(given, rates, clipping);
+    other.apply(multiplied, rates);
+    const [{ tensors: moments }, { tensors: expected }] = [await one.exportState(), await other.exportState()];
+    expect(moments["backbone.a.exp_avg"]!.data[2]).toBeCloseTo(0.1 * 12 * (3 / 13), 5);
+    for (const [name, { data }] of Object.entries(moments)) {
+      data.forEach((value, i) => expect(Math.abs(value - expected[name]!.data[i]!)).toBeLessThan(1e-7));
+    }
+    for (const [name, variable] of clipped) {
+      const values = plainly.get(name)!.dataSync();
+      variable.dataSync().forEach((value, i) => expect(Math.abs(value - values[i]!)).toBeLessThan(1e-6));
+    }
+  });
+
+  it("changes no gradient and leaves no tensor behind", () => {
     const given = gradients({ "backbone.a": [1], "dino_head.b": [100] });
     const before = tf.memory().numTensors;
-    const { gradients: clipped } = clipGradientsPerSubModule(given, 3);
-    tf.dispose([...clipped.values()]);
+    clipGradientsPerSubModule(given, 3);
     expect(tf.memory().numTensors).toBe(before);
     expect(plain(given)).toEqual({ "backbone.a": [1], "dino_head.b": [100] });
   });
@@ -54,9 +77,6 @@ describe.each(["cpu", "wasm"] as const)("gradient clipping on %s", (backend) => 
 
 describe.each(["cpu", "wasm"] as const)("the teacher on %s", (backend) => {
   beforeAll(() => useBackend({ name: backend }));
-
-  const variables = (values: Record<string, number[]>): Map<string, Variable> =>
-    new Map(Object.entries(values).map(([name, data]) => [name, tf.variable(tf.tensor1d(data))]));
 
   it("moves by 1 - momentum towards the student, matched by name", () => {
     const teacher = variables({ a: [0, 10], b: [1] });

@@ -1,53 +1,36 @@
 // Gradient clipping by global norm, for each sub-module of the student on its own.
-import { globalNorm, tf } from "@dinov2/tensor";
+import { globalNorms } from "@dinov2/tensor";
 import type { Tensor } from "@dinov2/tensor";
 import type { Gradients } from "./state.ts";
 
-export interface ClippedGradients {
-  /** New tensors (handles on the same memory where nothing was clipped): the caller disposes of them. */
-  readonly gradients: Map<string, Tensor>;
-  /** The global norm before clipping. */
-  readonly norm: number;
+/** What clipping does to gradients: an optimiser multiplies each by its factor as it reads it. */
+export interface Clipping {
+  /** The global norm before clipping of each sub-module. */
+  readonly norms: ReadonlyMap<string, number>;
+  /** min(1, maxNorm / (norm + 1e-6)) of the sub-module that the parameter `name` belongs to. */
+  factor(name: string): number;
 }
+
+/** What the names of a sub-module begin with: `backbone.…`, `dino_head.…`, `ibot_head.…`. */
+const subModuleOf = (name: string) => name.split(".", 1)[0]!;
 
 /**
- * Scales all gradients by min(1, maxNorm / (norm + 1e-6)), norm being that of all elements together.
- * A norm that is not finite makes every gradient NaN: look at `norm` before using them.
+ * Clips the gradients of each sub-module by the norm of all its elements together, so that a head's large gradients do not
+ * shrink the backbone's. A norm that is not a number makes every factor NaN: look at `norms` before using them.
  *
- * Source: `torch.nn.utils.clip_grad_norm_`, as called by `dinov2/train/train.py`.
+ * Source: `torch.nn.utils.clip_grad_norm_`, as called by `dinov2/train/train.py` in the loop over
+ * `model.student.values()` (maximum 3.0).
  */
-export function clipGradients(gradients: Gradients, maxNorm: number): ClippedGradients {
-  const norm = tf.tidy(() => globalNorm([...gradients.values()]).dataSync()[0]!);
-  const coefficient = maxNorm / (norm + 1e-6);
-  const scaled = (gradient: Tensor) => (coefficient >= 1 ? tf.clone(gradient) : tf.mul(gradient, coefficient));
-  return { gradients: new Map([...gradients].map(([name, gradient]) => [name, scaled(gradient)])), norm };
-}
-
-export interface ClippedSubModules {
-  readonly gradients: Map<string, Tensor>;
-  /** The norm before clipping of each sub-module. */
-  readonly norms: Map<string, number>;
-}
-
-/**
- * `clipGradients` for each sub-module by itself, so that a head's large gradients do not shrink the
- * backbone's. A sub-module is what the names begin with: `backbone.…`, `dino_head.…`, `ibot_head.…`.
- *
- * Source: `dinov2/train/train.py`, the loop over `model.student.values()` (maximum 3.0).
- */
-export function clipGradientsPerSubModule(gradients: Gradients, maxNorm: number): ClippedSubModules {
-  const subModules = new Map<string, Map<string, Tensor>>();
+export function clipGradientsPerSubModule(gradients: Gradients, maxNorm: number): Clipping {
+  const members = new Map<string, Tensor[]>();
   for (const [name, gradient] of gradients) {
-    const subModule = name.split(".", 1)[0]!;
-    if (!subModules.has(subModule)) subModules.set(subModule, new Map());
-    subModules.get(subModule)!.set(name, gradient);
+    const subModule = subModuleOf(name);
+    if (!members.has(subModule)) members.set(subModule, []);
+    members.get(subModule)!.push(gradient);
   }
-  const clipped = new Map<string, Tensor>();
-  const norms = new Map<string, number>();
-  for (const [subModule, members] of subModules) {
-    const result = clipGradients(members, maxNorm);
-    norms.set(subModule, result.norm);
-    for (const [name, gradient] of result.gradients) clipped.set(name, gradient);
-  }
-  return { gradients: clipped, norms };
+  const read = globalNorms([...members.values()]);
+  const values = read.dataSync();
+  read.dispose();
+  const norms = new Map([...members.keys()].map((subModule, i) => [subModule, values[i]!]));
+  return { norms, factor: (name) => Math.min(1, maxNorm / (norms.get(subModuleOf(name))! + 1e-6)) };
 }

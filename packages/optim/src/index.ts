@@ -13,5 +13,5 @@ export {
 export { AdamW, createAdamW, type AdamWOptions } from "./adamw.ts";
 export { Sgd } from "./sgd.ts";
 export type { Gradients, OptimizerState, Parameters, PlainTensor } from "./state.ts";
-export { clipGradients, clipGradientsPerSubModule, type ClippedGradients, type ClippedSubModules } from "./clip.ts";
+export { clipGradientsPerSubModule, type Clipping } from "./clip.ts";
 export { updateTeacher } from "./ema.ts";

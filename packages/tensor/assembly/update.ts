@@ -5,7 +5,8 @@ import { loadLanes, multiplyAdd, storeLanes } from "./simd";
 /**
  * AdamW with decoupled weight decay (arXiv 1711.05101, in the order of torch.optim.AdamW). Slots: 0 parameter, 1 gradient,
  * 2 first moment, 3 second moment, 4 count, 5 chunk size, 6 1 - learning rate * decay, 7 beta1, 8 beta2,
- * 9 learning rate / first correction, 10 1 / sqrt(second correction), 11 epsilon, 12 1 - beta1, 13 1 - beta2.
+ * 9 learning rate / first correction, 10 1 / sqrt(second correction), 11 epsilon, 12 1 - beta1, 13 1 - beta2, 14 what the
+ * gradient is multiplied by.
  */
 export function adamW(args: usize, chunk: i32, _scratch: usize): void {
   const begin = chunk * integerAt(args, 5);
@@ -17,7 +18,7 @@ export function adamW(args: usize, chunk: i32, _scratch: usize): void {
   const second = pointerAt(args, 3) + at;
   for (let i: i32 = 0; i < count; i += 4) {
     const left = count - i;
-    const g = loadLanes(element(gradient, i), left);
+    const g = f32x4.mul(loadLanes(element(gradient, i), left), f32x4.splat(floatAt(args, 14)));
     const m = multiplyAdd(g, f32x4.splat(floatAt(args, 12)), f32x4.mul(loadLanes(element(first, i), left), f32x4.splat(floatAt(args, 7))));
     const squared = f32x4.mul(g, g);
     const v = multiplyAdd(squared, f32x4.splat(floatAt(args, 13)), f32x4.mul(loadLanes(element(second, i), left), f32x4.splat(floatAt(args, 8))));

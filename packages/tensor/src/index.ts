@@ -24,13 +24,13 @@ export { fullPrecision } from "./full-precision.ts";
 export { checkpoint, valueAndGradients, vectorJacobianProduct } from "./gradients/value-and-gradients.ts";
 export type { LossWithExtras } from "./gradients/value-and-gradients.ts";
 
-export { adamWUpdate, type AdamWUpdate } from "./ops/adamw-update.ts";
+export { adamWUpdate, type AdamWParameter, type AdamWSettings } from "./ops/adamw-update.ts";
 export { addResidualSubset } from "./ops/add-residual-subset.ts";
 export { blockDiagonalAttention, type Segment } from "./ops/block-diagonal-attention.ts";
 export { emaUpdate } from "./ops/ema-update.ts";
 export { gatherRows } from "./ops/gather-rows.ts";
 export { gelu } from "./ops/gelu.ts";
-export { globalNorm } from "./ops/global-norm.ts";
+export { globalNorm, globalNorms } from "./ops/global-norm.ts";
 export { l2Normalize } from "./ops/l2-normalize.ts";
 export { layerNorm } from "./ops/layer-norm.ts";
 export { layerNormLinear, type LinearLayer, type Normalization } from "./ops/layer-norm-linear.ts";

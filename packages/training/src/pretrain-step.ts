@@ -173,10 +173,10 @@ function update(
   at: StepSettings,
   clipNorm: number | null,
 ): Record<string, number> {
-  const clipped = clipGradientsPerSubModule(gradients, clipNorm ?? Infinity);
-  optimizer.apply(clipped.gradients, parameterRates(groups, at));
+  const clipping = clipGradientsPerSubModule(gradients, clipNorm ?? Infinity);
+  optimizer.apply(gradients, parameterRates(groups, at), clipping);
   updateTeacher(namedParameters(teacher), namedParameters(student), at.teacherMomentum);
-  return Object.fromEntries([...clipped.norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
+  return Object.fromEntries([...clipping.norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
 }
 
 /** Reads all scalars at once, and disposes of them. */

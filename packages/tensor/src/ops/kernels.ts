@@ -156,18 +156,21 @@ export interface KernelTable {
     outputs: [assignment: Info /* [R,K] */];
   };
 
-  /** Σ of the squares of all inputs' elements, then the square root: one number over any number of tensors. */
-  GlobalNorm: { inputs: readonly Info[]; attributes: None; outputs: [norm: Info /* [] */] };
+  /** The norm of each group of inputs: Σ of the squares of their elements, then the square root. `counts` inputs in turn make a group. */
+  GlobalNorm: { inputs: readonly Info[]; attributes: { counts: readonly number[] }; outputs: [norms: Info /* [groups] */] };
 
   /**
-   * In place: writes parameter, firstMoment and secondMoment (all of one shape), gives no output.
-   * The op passes only memory that no other tensor shares. corrections are 1 - beta1^step and 1 - beta2^step.
+   * In place: writes parameters and moments (each four of one shape), gives no output; inputs are [parameter0, gradient0,
+   * firstMoment0, secondMoment0, parameter1, …]. The op passes only memory that no other tensor shares. A gradient counts
+   * gradientFactor times. corrections are 1 - beta1^step and 1 - beta2^step.
    */
   AdamWUpdate: {
-    inputs: { parameter: Info; gradient: Info; firstMoment: Info; secondMoment: Info };
+    inputs: readonly Info[];
     attributes: {
-      learningRate: number;
-      weightDecay: number;
+      /** These three: one number for each parameter. */
+      learningRates: readonly number[];
+      weightDecays: readonly number[];
+      gradientFactors: readonly number[];
       beta1: number;
       beta2: number;
       epsilon: number;

@@ -56,9 +56,9 @@ export class KernelContext {
     return new Float64Array(this.heap.memory.buffer, pointer, count);
   }
 
-  /** Sets a tensor of one element. */
-  writeFloat(info: tf.TensorInfo, value: number): void {
-    new Float32Array(this.heap.memory.buffer, this.at(info), 1)[0] = value;
+  /** Sets the elements of a tensor. */
+  writeFloats(info: tf.TensorInfo, values: readonly number[]): void {
+    new Float32Array(this.heap.memory.buffer, this.at(info), values.length).set(values);
   }
 
   /** A kernel over `count` floats: `values` are its slots before count and chunk size, `rest` those after. */
