@@ -1,7 +1,6 @@
 #include "call.h"
 
 #include "settings.h"
-#include "tensor-table.h"
 
 at::ScalarType scalarTypeOf(Dtype dtype) {
   switch (dtype) {
@@ -32,9 +31,11 @@ Dtype dtypeOf(const at::Tensor& tensor) {
 Call::Call(double* frame, std::size_t capacity) : frame_(frame), capacity_(capacity) {
   const auto count = static_cast<std::size_t>(next());
   inputs_.reserve(count);
+  handles_.reserve(count);
   for (std::size_t i = 0; i < count; i++) {
     const double handle = next();
     const auto sizes = integers();
+    handles_.push_back(handle < 0 ? Handle{} : static_cast<Handle>(handle));
     if (handle < 0) {
       inputs_.emplace_back();
       continue;
@@ -54,13 +55,19 @@ double Call::number() { return next(); }
 
 std::int64_t Call::integer() { return static_cast<std::int64_t>(next()); }
 
-std::vector<std::int64_t> Call::integers() {
+at::ArrayRef<double> Call::list() {
   const auto count = static_cast<std::size_t>(next());
   if (count > capacity_ - position_) throw std::out_of_range("the kernel reads more than it was given");
-  std::vector<std::int64_t> values(count);
-  for (auto& value : values) value = integer();
-  return values;
+  position_ += count;
+  return {frame_ + position_ - count, count};
 }
+
+std::vector<std::int64_t> Call::integers() {
+  const auto values = list();
+  return {values.begin(), values.end()};
+}
+
+std::vector<double> Call::numbers() { return list().vec(); }
 
 const at::Tensor& Call::stored(std::size_t i) const {
   if (!has(i)) throw std::invalid_argument("input " + std::to_string(i) + " is missing");
@@ -77,6 +84,13 @@ at::Tensor Call::input(std::size_t i) const {
 at::Tensor Call::operand(std::size_t i) const {
   const bool scalar = has(i) && inputs_[i].dim() == 0 && inputs_[i].scalar_type() != at::kBFloat16;
   return scalar ? inputs_[i] : input(i);
+}
+
+at::Tensor Call::variable(std::size_t i) {
+  if (!has(i)) throw std::invalid_argument("input " + std::to_string(i) + " is missing");
+  at::Tensor& kept = tensors().at(handles_[i]);
+  kept = kept.to(at::TensorOptions(settings().device).dtype(at::kFloat));
+  return kept.view(inputs_[i].sizes());
 }
 
 void Call::output(at::Tensor tensor) {

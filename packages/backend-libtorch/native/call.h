@@ -6,6 +6,7 @@
 #pragma once
 
 #include "libtorch.h"
+#include "tensor-table.h"
 
 /** How JavaScript names a dtype: its place in this list (see src/dtypes.ts). */
 enum class Dtype : int { float32 = 0, int32 = 1, boolean = 2 };
@@ -31,11 +32,15 @@ class Call {
   /** Input `i` for an op that takes a number in place of a tensor: a scalar may still lie in the memory of the processor. */
   at::Tensor operand(std::size_t i) const;
 
+  /** Input `i` as float32 memory on the device that JavaScript keeps, for a kernel that writes to it. */
+  at::Tensor variable(std::size_t i);
+
   /** The next attribute. */
   double number();
   std::int64_t integer();
   bool flag() { return number() != 0; }
   std::vector<std::int64_t> integers();
+  std::vector<double> numbers();
 
   /** Hands a result to JavaScript, as memory of its own: what shares the memory of an input is copied. */
   void output(at::Tensor tensor);
@@ -48,10 +53,12 @@ class Call {
 
  private:
   double next();
+  at::ArrayRef<double> list();
 
   double* frame_;
   std::size_t capacity_;
   std::size_t position_ = 0;
   std::vector<at::Tensor> inputs_;
+  std::vector<Handle> handles_;
   std::vector<at::Tensor> outputs_;
 };

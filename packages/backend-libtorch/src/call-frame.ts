@@ -4,7 +4,7 @@ import type { tf } from "@dinov2/tensor";
 import type { Addon, Handle } from "./addon.ts";
 import { dtypeOfCode } from "./dtypes.ts";
 
-/** A number, a flag, or a list of whole numbers; a kernel reads them in the order they are given. */
+/** A number, a flag, or a list of numbers; a kernel reads them in the order they are given. */
 export type Attribute = number | boolean | ArrayLike<number>;
 
 export interface Output {

@@ -9,12 +9,20 @@ import { pointwiseKernels } from "./pointwise.ts";
 import { prototypeKernels } from "./prototypes.ts";
 import { residualKernels } from "./residual.ts";
 import { shapeKernels } from "./shape.ts";
+import { updateKernels } from "./update.ts";
 
 /** Needed by TF.js programs whatever they do. */
 export const tfjsKernels: KernelBodies = { ...binaryKernels, ...shapeKernels };
 
 /** Faster than the portable definitions that they stand for. */
-export const fusedKernels: KernelBodies = { ...linearKernels, ...normKernels, ...pointwiseKernels, ...prototypeKernels, ...residualKernels };
+export const fusedKernels: KernelBodies = {
+  ...linearKernels,
+  ...normKernels,
+  ...pointwiseKernels,
+  ...prototypeKernels,
+  ...residualKernels,
+  ...updateKernels,
+};
 
 function setKernels(bodies: KernelBodies, backendName: string, present: boolean): void {
   for (const [kernelName, body] of Object.entries(bodies)) {
