@@ -31,7 +31,7 @@ async function compare(folder: string, rounds: number): Promise<BenchReport> {
   const started =
     python === undefined
       ? undefined
-      : await PeerProcess.start<Record<string, string>>(python, peerScript, [folder, String(batchSize)]);
+      : await PeerProcess.start<Record<string, string>>(python, [peerScript, folder, String(batchSize)]);
   try {
     const cores = availableParallelism();
     const single = await measure(dataset, 0, started?.peer, rounds);
