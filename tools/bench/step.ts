@@ -1,7 +1,6 @@
 // Time of whole training steps on the engine that `auto` takes (DINOV2_BACKEND chooses another), on batches of noise:
 // teacher, student forward and backward, losses, clipping, AdamW, moving average. Loading is the augment bench's matter.
 
-import { collate, maskingOptions } from "@dinov2/data";
 import { type BackendName, linear, RandomStream, tf, useBackend } from "@dinov2/tensor";
 import {
   createSchedules,
@@ -13,10 +12,9 @@ import {
   pretrainStep,
   type Recipe,
   stepFlops,
-  toTensors,
-  type TrainingBatch,
 } from "@dinov2/training";
 import { type BenchReport, type BenchRow, median } from "./measure.ts";
+import { noiseBatch } from "./noise-batch.ts";
 
 export interface StepBenchOptions {
   readonly rounds?: number;
@@ -94,23 +92,6 @@ function rowsOf({ name, recipe, seconds }: MeasuredStep, peak: number): BenchRow
     row(`${name}, batch ${batchSize}: speed`, "images/s", batchSize / seconds, shareOfPeak),
     row(`${name}, batch ${batchSize}: time`, "ms/step", 1000 * seconds, shareOfPeak),
   ];
-}
-
-function noiseBatch(recipe: Recipe): TrainingBatch {
-  const { crops, masking, model, data } = recipe;
-  const random = RandomStream.fromSeed(1);
-  const crop = (side: number) => Float32Array.from({ length: 3 * side * side }, () => random.normal());
-  const samples = Array.from({ length: data.batchSize }, (_, i) => ({
-    name: `noise ${i}`,
-    globalCrops: [crop(crops.globalSize), crop(crops.globalSize)],
-    localCrops: Array.from({ length: crops.localCount }, () => crop(crops.localSize)),
-  }));
-  const masks = maskingOptions({
-    patchSize: model.patchSize,
-    maskRatio: masking.ratio,
-    maskProbability: masking.probability,
-  });
-  return toTensors(collate(samples, masks, random));
 }
 
 const row = (name: string, unit: string, ours: number, shareOfPeak: number): BenchRow => ({
