@@ -5,6 +5,8 @@ export interface BenchOptions {
   /** A folder of JPEGs to measure with, for a benchmark that reads images; by default it makes some. */
   readonly images?: string;
   readonly rounds?: number;
+  /** Where our time goes, in place of a comparison, for a benchmark that can say it. */
+  readonly profile?: boolean;
 }
 
 /** One figure of ours, beside a peer's where there is one. */

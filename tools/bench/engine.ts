@@ -1,0 +1,44 @@
+// Our engine beside PyTorch, from a matrix product to a training step: the fastest of all Pythons here that have PyTorch, each
+// as it comes and tuned. The official code runs on it with DINOV2_REFERENCE=CHECKOUT, else transformers' Dinov2Model. Shares
+// are of the fastest product that either side ran in that precision. DINOV2_BACKEND chooses our engine; `--profile` shows
+// where its training step spends its time instead.
+
+import type { BenchOptions, BenchReport } from "./measure.ts";
+import { measureForward } from "./engine/forward.ts";
+import { precisionsOf, startEngine, threads } from "./engine/ours.ts";
+import { findInstallations, type Peer, startPeer } from "./engine/peers.ts";
+import { measureProducts } from "./engine/products.ts";
+import { profileTrainStep } from "./engine/profile.ts";
+import { measureSmallOps } from "./engine/small-ops.ts";
+import { measureTrainStep } from "./engine/train-step.ts";
+
+export async function run({ rounds = 3, profile = false }: BenchOptions = {}): Promise<BenchReport> {
+  const engine = await startEngine("fp32");
+  const precisions = precisionsOf(engine);
+  const versions = { backend: engine.name, engine: engine.engine, threads: String(threads) };
+  if (profile) {
+    const rows = [];
+    for (const precision of precisions) rows.push(...(await profileTrainStep(precision, rounds)));
+    return { bench: "engine", versions, rows };
+  }
+
+  const peers: Peer[] = [];
+  try {
+    for (const installation of findInstallations()) peers.push(await startPeer(installation));
+    const products = await measureProducts(peers, precisions, rounds);
+    const smallOps = await measureSmallOps(peers, rounds);
+    const forward = await measureForward(peers, precisions, products.peaks, rounds);
+    const trainStep = await measureTrainStep(peers, precisions, products.peaks, rounds);
+    return {
+      bench: "engine",
+      versions: { ...versions, ...peerVersions(peers) },
+      rows: [...products.rows, ...smallOps, ...forward, ...trainStep],
+    };
+  } finally {
+    for (const { process } of peers) process.close();
+  }
+}
+
+/** What each peer runs. */
+const peerVersions = (peers: readonly Peer[]) =>
+  Object.fromEntries(peers.map(({ name, networks, networksMissing }) => [name, networks ?? `no networks: ${networksMissing}`]));

@@ -1,0 +1,95 @@
+// A whole self-supervised training step, its time and its peak memory, each side in a process of its own.
+
+import { fileURLToPath } from "node:url";
+import type { Precision } from "@dinov2/tensor";
+import type { BenchRow } from "../measure.ts";
+import { PeerProcess } from "../peer-process.ts";
+import { cheapestFirst, type Contender, contest, type Outcome, rowOf } from "./contest.ts";
+import { nameWithMode, noPeer, type Peer, peerModes, startPeer, withNetworks } from "./peers.ts";
+import type { Peaks } from "./products.ts";
+import { executedFlops, stepRecipe } from "./step-recipe.ts";
+
+const script = fileURLToPath(new URL("step-process.ts", import.meta.url));
+const { data, heads, model } = stepRecipe;
+const title = `ViT-S/14 train step, batch ${data.batchSize}`;
+
+export async function measureTrainStep(
+  peers: readonly Peer[],
+  precisions: readonly Precision[],
+  peaks: Peaks,
+  rounds: number,
+): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  let peersInFp32: Outcome["peers"] = [];
+  for (const precision of precisions) {
+    const { time, memory } = await measure(peers, precision, rounds);
+    const shareOfPeak = executedFlops() / time.ours / peaks[precision]!;
+    const timeRow = (name: string, outcome: Outcome, target?: number) =>
+      rowOf(
+        outcome,
+        { name, unit: "ms/step", figure: (s) => 1000 * s, shareOfPeak, ...(target !== undefined && { target }) },
+        noPeer,
+      );
+    if (precision === "fp32") {
+      peersInFp32 = time.peers;
+      rows.push(timeRow(`${title}, fp32`, time, 1.5));
+    } else {
+      rows.push(timeRow(`${title}, bf16 beside fp32`, { ...time, peers: peersInFp32 }, 2.5));
+      rows.push(timeRow(`${title}, bf16`, time));
+    }
+    const mebibytes = { unit: "MiB", figure: (bytes: number) => bytes / 2 ** 20, target: 1 / 0.6 };
+    rows.push(rowOf(memory, { name: `${title}, ${precision}: peak memory`, ...mebibytes }, noPeer));
+  }
+  return rows;
+}
+
+/** Seconds of a step, and bytes of the processes that ran some. */
+async function measure(
+  peers: readonly Peer[],
+  precision: Precision,
+  rounds: number,
+): Promise<{ time: Outcome; memory: Outcome }> {
+  const peaks = new Map<string, number>();
+  const args = [...process.execArgv, script, precision];
+  const own = await PeerProcess.start<{ maskIndices: number[] }>(process.execPath, args);
+  const work = {
+    work: "step",
+    batchSize: data.batchSize,
+    prototypes: heads.dino.prototypes,
+    dropPathRate: model.dropPathRate,
+    // The same patches hidden on both sides.
+    maskIndices: own.about.maskIndices,
+  };
+  const time = await contest(
+    inOwnProcess("ours", async () => own.peer, { work: "step" }, peaks),
+    withNetworks(peers).flatMap((peer) =>
+      peerModes[precision].map((mode) =>
+        inOwnProcess(nameWithMode(peer, mode), async () => (await startPeer(peer)).process, { ...work, mode }, peaks),
+      ),
+    ),
+    { rounds, finalists: 2 },
+  );
+  const costs = time.peers.map(({ name }) => ({ name, cost: peaks.get(name)! }));
+  return { time, memory: { ours: peaks.get("ours")!, peers: cheapestFirst(costs) } };
+}
+
+/** Starts when it is first asked, and notes its peak memory when it ends. */
+function inOwnProcess(
+  name: string,
+  start: () => Promise<PeerProcess>,
+  request: object,
+  peaks: Map<string, number>,
+): Contender {
+  let running: PeerProcess | undefined;
+  return {
+    name,
+    lap: async () => {
+      running ??= await start();
+      return (await running.ask<{ seconds: number }>(request)).seconds;
+    },
+    retire: async () => {
+      peaks.set(name, (await running!.ask<{ peakBytes: number }>({ work: "memory" })).peakBytes);
+      running!.close();
+    },
+  };
+}
