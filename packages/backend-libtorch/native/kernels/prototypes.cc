@@ -98,9 +98,9 @@ void crossEntropyGradientRow(const S* student, const T* teacher, float inverseTe
   }
 }
 
-at::Tensor crossEntropyGradient(const at::Tensor& dy, const at::Tensor& student, const at::Tensor& teacher, const at::Tensor& logSumExp, const at::Tensor& mass, double temperature) {
+/** Writes the gradient to `dStudent`, which may be `student` itself: each number is read before it is written. */
+void crossEntropyGradient(const at::Tensor& dy, const at::Tensor& student, const at::Tensor& teacher, const at::Tensor& logSumExp, const at::Tensor& mass, double temperature, const at::Tensor& dStudent) {
   const std::int64_t width = student.size(1);
-  const auto dStudent = at::empty_like(student);
   const float* const gradients = dy.data_ptr<float>();
   const float* const logSumExps = logSumExp.data_ptr<float>();
   const float* const masses = mass.data_ptr<float>();
@@ -114,7 +114,6 @@ at::Tensor crossEntropyGradient(const at::Tensor& dy, const at::Tensor& student,
       });
     });
   });
-  return dStudent;
 }
 
 /** e[r, k] = e^((logits[r, k] - the largest of column k) / temperature) and its sums over the rows, a few columns at a time. */
@@ -222,9 +221,15 @@ KERNEL(PrototypeCrossEntropyGrad) {
   const auto logSumExp = call.input(3);
   const auto mass = call.input(4);
   const double temperature = call.number();
-  if (onProcessor(student)) return call.output(crossEntropyGradient(dy, student, teacher, logSumExp, mass, temperature));
-  auto gradient = at::div(call.input(1), temperature).sub_(logSumExp.unsqueeze(1)).exp_();
-  call.output(gradient.mul_(mass.unsqueeze(1)).sub_(teacher).mul_(at::div(dy, temperature).unsqueeze(1)).to(student.scalar_type()));
+  const bool inPlace = call.flag();
+  const auto dStudent = inPlace ? student : at::empty_like(student);
+  if (onProcessor(student)) {
+    crossEntropyGradient(dy, student, teacher, logSumExp, mass, temperature, dStudent);
+  } else {
+    auto gradient = at::div(call.input(1), temperature).sub_(logSumExp.unsqueeze(1)).exp_();
+    dStudent.copy_(gradient.mul_(mass.unsqueeze(1)).sub_(teacher).mul_(at::div(dy, temperature).unsqueeze(1)));
+  }
+  if (!inPlace) call.output(dStudent);
 }
 
 KERNEL(SinkhornKnopp) {

@@ -4,8 +4,12 @@ import type { KernelBodies } from "./kernel.ts";
 export const prototypeKernels: KernelBodies = {
   PrototypeCrossEntropy: (backend, { student, teacher }, { temperature }) =>
     backend.run("PrototypeCrossEntropy", [student, teacher], [temperature as number]),
-  PrototypeCrossEntropyGrad: (backend, { dy, student, teacher, logSumExp, mass }, { temperature }) =>
-    backend.run("PrototypeCrossEntropyGrad", [dy, student, teacher, logSumExp, mass], [temperature as number]),
+  // Over the logits themselves where the tape alone still holds them: they are the largest tensors of a step.
+  PrototypeCrossEntropyGrad: (backend, { dy, student, teacher, logSumExp, mass }, { temperature }) => {
+    const inPlace = backend.refCount(student!.dataId) === 1;
+    const results = backend.run("PrototypeCrossEntropyGrad", [dy, student, teacher, logSumExp, mass], [temperature as number, inPlace]);
+    return inPlace ? [backend.share(student!, [...student!.shape])] : results;
+  },
   SinkhornKnopp: (backend, { logits }, { temperature, iterations }) =>
     backend.run("SinkhornKnopp", [logits], [temperature as number, iterations as number]),
 };

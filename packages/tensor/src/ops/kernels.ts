@@ -6,7 +6,7 @@
 // width, K prototypes (or kept samples, in the subset kernels), T tokens of all sequences, B images,
 // N tokens per image. No size is ever 0: tensors without elements take the portable definition.
 // Everything is float32, row-major, contiguous; inputs are never written to, except by the in-place
-// kernels at the end.
+// kernels at the end, and where a kernel says so.
 import * as tf from "@tensorflow/tfjs-core";
 
 type Info = tf.TensorInfo;
@@ -142,7 +142,10 @@ export interface KernelTable {
     attributes: { temperature: number };
     outputs: [loss: Info /* [R] */, logSumExp: Info /* [R] */, mass: Info /* [R] */];
   };
-  /** dStudent = dy / temperature * (mass softmax(student / temperature) - teacher). The teacher gets none. */
+  /**
+   * dStudent = dy / temperature * (mass softmax(student / temperature) - teacher). The teacher gets none. May be written
+   * over `student` when the tape's is the only reference to it, as it is the last to read it.
+   */
   PrototypeCrossEntropyGrad: {
     inputs: { dy: Info /* [R] */; student: Info; teacher: Info; logSumExp: Info; mass: Info };
     attributes: { temperature: number };
