@@ -2,9 +2,12 @@
 
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { availableBackends } from "@dinov2/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dinov2, expectRefusal } from "./command-line.ts";
 import { createFixtures } from "./fixtures.ts";
+
+const libtorchIsMissing = (await availableBackends()).some(({ name, available }) => name === "libtorch" && !available);
 
 describe("dinov2", () => {
   let root: string;
@@ -35,6 +38,8 @@ describe("dinov2", () => {
     ["a value of the wrong kind", () => extract({ "batch-size": "many" }), /argument 'many' is invalid\. Expected a whole number/],
     ["an unknown backend", () => extract({ backend: "torch" }), /argument 'torch' is invalid\. Allowed choices are auto, libtorch/],
     ["a device that the backend lacks", () => extract({ device: "cuda" }), /"cpu" runs on device "cpu" only, not "cuda"/],
+    ["a precision that the backend lacks", () => extract({ backend: "wasm", precision: "bf16" }), /"wasm" computes in fp32 only, not bf16; use --backend libtorch/],
+    ["an unknown precision", () => extract({ precision: "fp16" }), /argument 'fp16' is invalid\. Allowed choices are fp32, bf16/],
     ["a missing folder", () => extract({ images: "nowhere" }), /There is no file or folder nowhere .*expected an image folder/],
     ["an empty folder", () => extract({ images: "empty" }), /Folder empty is empty; expected files that end in jpg/],
     ["a folder without an image", () => extract({ images: "notes" }), /Folder notes holds 1 files? but no image/],
@@ -66,6 +71,11 @@ describe("dinov2", () => {
     ["a run folder below a file", () => pretrain({ out: "model.safetensors/run" }), /cannot be written: .* is a file/],
   ])("refuses %s", async (_mistake, words, line) => {
     await expectRefusal(words(), root, line);
+  });
+
+  it.skipIf(libtorchIsMissing)("refuses a GPU that is not there, and says what is", async () => {
+    const line = /Device "cuda:63" is not available: LibTorch .* (built without CUDA|has CUDA but sees no GPU|sees .* GPU).*; .* --device cpu/;
+    await expectRefusal(extract({ backend: "libtorch", device: "cuda:63" }), root, line);
   });
 
   it("has written nothing through all of this", async () => {

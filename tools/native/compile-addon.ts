@@ -21,12 +21,18 @@ function cxx11Strings({ lib }: LibTorch): boolean {
   return readFileSync(join(lib, "libc10.so")).includes("__cxx11");
 }
 
+/** LibTorch's headers are C++20 from 2.14 on; older ones were never compiled as that. */
+function standard({ version }: LibTorch): string {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 14) ? "-std=c++20" : "-std=c++17";
+}
+
 function compilerFlags(libtorch: LibTorch, sanitize: boolean): string[] {
   const headers = [...libtorch.include, join(root, "node_modules/node-addon-api"), join(root, "node_modules/node-api-headers/include")];
   // /usr/include is searched anyway, and naming it would hide the compiler's own headers.
   const include = headers.filter((folder) => folder !== "/usr/include").flatMap((folder) => ["-isystem", folder]);
   return [
-    "-std=c++17", "-O3", "-march=native", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-fno-math-errno", "-fno-trapping-math",
+    standard(libtorch), "-O3", "-march=native", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-fno-math-errno", "-fno-trapping-math",
     "-DNAPI_CPP_EXCEPTIONS", "-DNAPI_VERSION=8", "-DNODE_GYP_MODULE_NAME=libtorch",
     `-D_GLIBCXX_USE_CXX11_ABI=${cxx11Strings(libtorch) ? 1 : 0}`,
     ...(sanitize ? ["-fsanitize=address", "-fno-omit-frame-pointer", "-g1"] : []),

@@ -3,14 +3,15 @@ import { describeStart, describeSummary, resumeCommand } from "./describe.ts";
 
 describe("resumeCommand", () => {
   it("goes on with the same run, without repeating the recipe", () => {
-    expect(resumeCommand({ data: "photos", out: "runs/a", backend: "auto" })).toBe(
+    expect(resumeCommand({ data: "photos", out: "runs/a", backend: "auto", precision: "fp32" })).toBe(
       "dinov2 pretrain --data photos --out runs/a --resume",
     );
   });
 
-  it("keeps a chosen backend, and quotes what a shell would take apart", () => {
-    expect(resumeCommand({ data: "my photos/*.jpg", out: "it's", backend: "wasm" })).toBe(
-      String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend wasm --resume`,
+  it("keeps a chosen engine, and quotes what a shell would take apart", () => {
+    const chosen = { backend: "libtorch", device: "cuda:1", precision: "bf16" } as const;
+    expect(resumeCommand({ data: "my photos/*.jpg", out: "it's", ...chosen })).toBe(
+      String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend libtorch --device cuda:1 --precision bf16 --resume`,
     );
   });
 });

@@ -1,14 +1,13 @@
 // What pretraining says at its start and its end, for a person.
 
-import { formatDuration, formatTable } from "@dinov2/cli";
-import type { BackendDescription } from "@dinov2/tensor";
+import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
 import type { PretrainStart, PretrainSummary } from "@dinov2/training";
 import type { PretrainCommandOptions } from "./main.ts";
 
-export function describeStart(start: PretrainStart, backend: BackendDescription): string {
+export function describeStart(start: PretrainStart, backend: RunningBackend): string {
   const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
   return [
-    `Backend ${backend.name} (${backend.engine}) on ${backend.device}.`,
+    `Backend ${describeBackend(backend)}.`,
     `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
     start.step > 0
       ? `Going on after step ${start.step}.`
@@ -17,9 +16,14 @@ export function describeStart(start: PretrainStart, backend: BackendDescription)
 }
 
 /** The command that goes on with a stopped run. */
-export function resumeCommand(options: Pick<PretrainCommandOptions, "data" | "out" | "backend">): string {
-  const backend = options.backend === "auto" ? [] : ["--backend", options.backend];
-  return ["dinov2 pretrain --data", quote(options.data), "--out", quote(options.out), ...backend, "--resume"].join(" ");
+export function resumeCommand(options: Pick<PretrainCommandOptions, "data" | "out" | "backend" | "device" | "precision">): string {
+  const { data, out, backend, device, precision } = options;
+  const engine = [
+    ...(backend === "auto" ? [] : ["--backend", backend]),
+    ...(device === undefined ? [] : ["--device", device]),
+    ...(precision === "fp32" ? [] : ["--precision", precision]),
+  ];
+  return ["dinov2 pretrain --data", quote(data), "--out", quote(out), ...engine, "--resume"].join(" ");
 }
 
 const quote = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);

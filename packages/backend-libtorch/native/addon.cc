@@ -6,6 +6,7 @@
 
 #include "call.h"
 #include "device.h"
+#include "host-memory.h"
 #include "registry.h"
 #include "settings.h"
 #include "tensor-table.h"
@@ -17,19 +18,27 @@ double* frame = nullptr;
 std::size_t frameCapacity = 0;
 Napi::Reference<Napi::Float64Array> frameReference;
 
-/** The first line of what LibTorch says: the rest is its own call stack. */
+/** The first line of what LibTorch says: the rest is advice for Python programs, and its own call stack. */
 std::string causeOf(const std::exception& error) {
   const auto* own = dynamic_cast<const c10::Error*>(&error);
-  std::string text = own ? own->what_without_backtrace() : error.what();
-  const auto end = text.find("\nException raised from");
-  return end == std::string::npos ? text : text.substr(0, end);
+  const std::string text = own ? own->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
 }
+
+/** What LibTorch keeps for each thread: no gradients, and which GPU is the current one. */
+struct ThreadState {
+  ThreadState() {
+    if (!settings().device.is_cpu()) device.reset_device(settings().device);
+  }
+  c10::InferenceMode noGradients;
+  c10::OptionalDeviceGuard device;
+};
 
 /** Runs `body`, and turns what it throws into a JavaScript Error that begins with `what()`. */
 template <typename Body, typename What>
 auto guarded(const Napi::Env& env, Body body, What what) -> decltype(body()) {
   try {
-    c10::InferenceMode noGradients;
+    ThreadState state;
     return body();
   } catch (const Napi::Error&) {
     throw;
@@ -90,6 +99,13 @@ void run(const Napi::CallbackInfo& info) {
       [&] { return std::string(kernel.name) + "(" + inputs + ")"; });
 }
 
+/** Memory of the processor for a tensor that goes to the device; one for a GPU is pinned, so that nothing waits for the copy. */
+at::Tensor staging(at::IntArrayRef sizes, Dtype dtype) {
+  // Scalars stay with the processor: LibTorch's ops take them from there, and a copy to a GPU would cost more than the op.
+  const bool toGpu = !settings().device.is_cpu() && !sizes.empty();
+  return at::empty(sizes, at::TensorOptions(scalarTypeOf(dtype)).pinned_memory(toGpu));
+}
+
 /** create(values: Float32Array | Int32Array | Uint8Array, dtype: number, sizes: number[]): handle */
 Napi::Value create(const Napi::CallbackInfo& info) {
   const auto sizes = sizesOf(info[2]);
@@ -97,14 +113,13 @@ Napi::Value create(const Napi::CallbackInfo& info) {
       info.Env(),
       [&]() -> Napi::Value {
         const auto values = info[0].As<Napi::TypedArray>();
-        auto tensor = at::empty(sizes, at::TensorOptions(scalarTypeOf(static_cast<Dtype>(info[1].As<Napi::Number>().Int32Value()))));
+        auto tensor = staging(sizes, static_cast<Dtype>(info[1].As<Napi::Number>().Int32Value()));
         if (tensor.nbytes() != values.ByteLength()) {
           throw std::invalid_argument(std::to_string(values.ByteLength()) + " bytes came, the shape needs " + std::to_string(tensor.nbytes()));
         }
         const auto* bytes = static_cast<const char*>(values.ArrayBuffer().Data()) + values.ByteOffset();
         if (tensor.nbytes() > 0) std::memcpy(tensor.data_ptr(), bytes, tensor.nbytes());
-        // Scalars stay with the processor: LibTorch's ops take them from there, and a copy to a GPU would cost more than the op.
-        if (tensor.dim() > 0 && !settings().device.is_cpu()) tensor = tensor.to(settings().device);
+        if (tensor.dim() > 0) tensor = tensor.to(settings().device, /*non_blocking=*/true);
         return Napi::Number::New(info.Env(), static_cast<double>(tensors().insert(std::move(tensor))));
       },
       [] { return std::string("Creating a tensor"); });
@@ -115,65 +130,82 @@ void release(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] { tensors().release(handleOf(info[0])); }, [] { return std::string("Disposing of a tensor"); });
 }
 
-/** A new typed array with the values of a tensor that lies in the memory of the processor. */
-Napi::Value typedArrayOf(const Napi::Env& env, const at::Tensor& tensor) {
-  auto buffer = Napi::ArrayBuffer::New(env, tensor.nbytes());
-  if (tensor.nbytes() > 0) std::memcpy(buffer.Data(), tensor.data_ptr(), tensor.nbytes());
+/** A new typed array with room for the values of `tensor`, as JavaScript sees them. */
+Napi::TypedArray roomFor(const Napi::Env& env, const at::Tensor& tensor) {
   const auto length = static_cast<std::size_t>(tensor.numel());
   switch (dtypeOf(tensor)) {
     case Dtype::float32:
-      return Napi::Float32Array::New(env, length, buffer, 0);
+      return Napi::Float32Array::New(env, length);
     case Dtype::int32:
-      return Napi::Int32Array::New(env, length, buffer, 0);
+      return Napi::Int32Array::New(env, length);
     case Dtype::boolean:
-      return Napi::Uint8Array::New(env, length, buffer, 0);
+      return Napi::Uint8Array::New(env, length);
   }
-  return env.Undefined();
+  throw std::logic_error("unknown dtype");
 }
 
-at::Tensor onHost(const at::Tensor& tensor) {
-  const auto type = tensor.scalar_type() == at::kBFloat16 ? at::kFloat : tensor.scalar_type();
-  return tensor.to(at::TensorOptions(at::kCPU).dtype(type)).contiguous();
+/** Copies the values of `tensor` to `room`, from whatever device and in whatever precision; waits until they are there. */
+void copyTo(void* room, const at::Tensor& tensor) {
+  if (tensor.numel() == 0) return;
+  at::from_blob(room, tensor.sizes(), at::TensorOptions(scalarTypeOf(dtypeOf(tensor)))).copy_(tensor);
 }
 
 const auto readingText = [] { return std::string("Reading a tensor"); };
 
 /** read(handle): TypedArray; waits for the device. */
 Napi::Value read(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return typedArrayOf(info.Env(), onHost(tensors().at(handleOf(info[0])))); }, readingText);
+  return guarded(
+      info.Env(),
+      [&]() -> Napi::Value {
+        const at::Tensor& tensor = tensors().at(handleOf(info[0]));
+        const auto array = roomFor(info.Env(), tensor);
+        copyTo(array.ArrayBuffer().Data(), tensor);
+        return array;
+      },
+      readingText);
 }
 
-/** Copies from the device on a thread of Node's pool, so that the event loop goes on while the device computes. */
+/**
+ * Copies from the device on a thread of Node's pool, so that the event loop goes on while the device computes. All threads
+ * use the device's one default stream, so the copy waits for everything that was started before it.
+ */
 class AsyncRead : public Napi::AsyncWorker {
  public:
   AsyncRead(const Napi::Env& env, at::Tensor tensor)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {}
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), tensor_(std::move(tensor)) {
+    const auto array = roomFor(env, tensor_);
+    room_ = array.ArrayBuffer().Data();
+    array_ = Napi::Persistent(array);
+  }
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
   void Execute() override {
     try {
       c10::InferenceMode noGradients;
-      tensor_ = onHost(tensor_);
+      copyTo(room_, tensor_);
     } catch (const std::exception& error) {
       SetError("Reading a tensor: " + explainMemory(causeOf(error)));
     }
   }
 
-  void OnOK() override { deferred_.Resolve(typedArrayOf(Env(), tensor_)); }
+  void OnOK() override { deferred_.Resolve(array_.Value()); }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
   Napi::Promise::Deferred deferred_;
   at::Tensor tensor_;
+  Napi::Reference<Napi::TypedArray> array_;
+  void* room_;
 };
 
-/** readAsync(handle): Promise<TypedArray> */
+/** readAsync(handle): Promise<TypedArray> with the values as they are now. */
 Napi::Value readAsync(const Napi::CallbackInfo& info) {
   return guarded(
       info.Env(),
       [&]() -> Napi::Value {
-        auto* worker = new AsyncRead(info.Env(), tensors().at(handleOf(info[0])));
+        // A copy on the device, as a variable may be updated in place before the thread gets to it.
+        auto* worker = new AsyncRead(info.Env(), tensors().at(handleOf(info[0])).clone());
         const auto promise = worker->promise();
         worker->Queue();
         return promise;
@@ -203,22 +235,23 @@ void configure(const Napi::CallbackInfo& info) {
       [] { return std::string("Configuring LibTorch"); });
 }
 
-/** about(): { version, device, gpus, threads, parallel } */
+/** about(): { version, cuda, gpus, device, threads } */
 Napi::Value about(const Napi::CallbackInfo& info) {
   return guarded(
       info.Env(),
       [&]() -> Napi::Value {
         auto result = Napi::Object::New(info.Env());
         result.Set("version", TORCH_VERSION);
-        result.Set("device", settings().device.str());
+        result.Set("cuda", hasCudaLibrary());
         result.Set("gpus", gpuCount());
+        result.Set("device", settings().device.str());
         result.Set("threads", at::get_num_threads());
         return result;
       },
       [] { return std::string("Asking LibTorch about itself"); });
 }
 
-/** memory(): { tensors, bytes, device?: { total, free } } */
+/** memory(): { tensors, bytes, gpu?: { name, total, free } } */
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return guarded(
       info.Env(),
@@ -226,11 +259,12 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
         auto result = Napi::Object::New(info.Env());
         result.Set("tensors", static_cast<double>(tensors().size()));
         result.Set("bytes", static_cast<double>(tensors().bytes()));
-        if (const auto device = deviceMemory(settings().device)) {
+        if (const auto gpu = describeGpu(settings().device)) {
           auto figures = Napi::Object::New(info.Env());
-          figures.Set("total", static_cast<double>(device->total));
-          figures.Set("free", static_cast<double>(device->free));
-          result.Set("device", figures);
+          figures.Set("name", gpu->name);
+          figures.Set("total", static_cast<double>(gpu->total));
+          figures.Set("free", static_cast<double>(gpu->free));
+          result.Set("gpu", figures);
         }
         return result;
       },
@@ -238,7 +272,8 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  keepMemory();
+  keepHostMemory();
+  keepFloat32();
   exports.Set("setFrame", Napi::Function::New(env, setFrame));
   exports.Set("kernelNames", Napi::Function::New(env, kernelNames));
   exports.Set("run", Napi::Function::New<run>(env));

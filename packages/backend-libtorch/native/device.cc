@@ -2,13 +2,16 @@
 
 #include <dlfcn.h>
 #include <torch/cuda.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "settings.h"
 
 namespace {
+
+bool isLoaded(const char* library) {
+  void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle != nullptr) dlclose(handle);
+  return handle != nullptr;
+}
 
 /** A function of a library that LibTorch has loaded already, or null: the addon links against neither CUDA nor a BLAS. */
 template <typename Function>
@@ -27,24 +30,29 @@ constexpr std::initializer_list<const char*> kCudaRuntimes = {"libcudart.so.13",
 
 }  // namespace
 
+bool hasCudaLibrary() { return isLoaded("libtorch_cuda.so"); }
+
 int gpuCount() { return at::hasCUDA() ? static_cast<int>(torch::cuda::device_count()) : 0; }
 
 at::Device deviceOf(const std::string& name) {
   const at::Device device(name);
   if (device.is_cpu()) return device;
-  if (!at::hasCUDA()) throw std::invalid_argument("this LibTorch (" TORCH_VERSION ") was built without CUDA");
   const int index = device.has_index() ? device.index() : 0;
   if (index >= gpuCount()) throw std::invalid_argument("device " + name + " is not there; this machine shows " + std::to_string(gpuCount()) + " GPUs");
   return at::Device(device.type(), static_cast<at::DeviceIndex>(index));
 }
 
-std::optional<DeviceMemory> deviceMemory(const at::Device& device) {
+std::optional<Gpu> describeGpu(const at::Device& device) {
   if (device.is_cpu()) return std::nullopt;
-  static auto* select = loadedFunction<int(int)>(kCudaRuntimes, "cudaSetDevice");
   static auto* query = loadedFunction<int(std::size_t*, std::size_t*)>(kCudaRuntimes, "cudaMemGetInfo");
-  DeviceMemory memory{};
-  if (select == nullptr || query == nullptr || select(device.index()) != 0 || query(&memory.free, &memory.total) != 0) return std::nullopt;
-  return memory;
+  static auto* nameOf = loadedFunction<int(char*, int, int)>({"libcuda.so.1"}, "cuDeviceGetName");
+  const c10::DeviceGuard current(device);
+  Gpu gpu{};
+  if (query == nullptr || query(&gpu.free, &gpu.total) != 0) return std::nullopt;
+  char name[256] = "";
+  // CUDA's driver numbers the devices that a process sees from 0, as LibTorch does.
+  if (nameOf != nullptr && nameOf(name, sizeof(name), device.index()) == 0) gpu.name = name;
+  return gpu;
 }
 
 void setThreads(int threads) {
@@ -54,13 +62,9 @@ void setThreads(int threads) {
   if (openblas != nullptr) openblas(threads);
 }
 
-void keepMemory() {
-#ifdef __GLIBC__
-  // Otherwise every tensor over 128 KiB is mapped, zeroed page by page and unmapped again.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  mallopt(M_TOP_PAD, 64 << 20);
-#endif
+void keepFloat32() {
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
 }
 
 std::string explainMemory(const std::string& cause) {

@@ -5,10 +5,15 @@
 
 #include "libtorch.h"
 
-struct DeviceMemory {
+struct Gpu {
+  std::string name;
+  /** Bytes of its memory. */
   std::size_t total;
   std::size_t free;
 };
+
+/** Whether this LibTorch was made for CUDA, GPUs or none. */
+bool hasCudaLibrary();
 
 int gpuCount();
 
@@ -16,12 +21,12 @@ int gpuCount();
 at::Device deviceOf(const std::string& name);
 
 /** Undefined for the processor, or where the driver does not say. */
-std::optional<DeviceMemory> deviceMemory(const at::Device& device);
+std::optional<Gpu> describeGpu(const at::Device& device);
 
 void setThreads(int threads);
 
-/** Lets the C library keep freed memory for the next tensor instead of giving each large one back to the system. */
-void keepMemory();
+/** Products of float32 are float32 on GPUs too, where convolutions would round their operands to TF32. */
+void keepFloat32();
 
 /** LibTorch's words, with what to do about it where it ran out of memory. */
 std::string explainMemory(const std::string& cause);

@@ -18,8 +18,8 @@ export interface Addon {
   readAsync(handle: Handle): Promise<Float32Array | Int32Array | Uint8Array>;
   owners(handle: Handle): number;
   configure(options: { device?: string; threads?: number; bf16?: boolean; processorLoops?: boolean }): void;
-  about(): { version: string; device: string; gpus: number; threads: number };
-  memory(): { tensors: number; bytes: number; device?: { total: number; free: number } };
+  about(): { version: string; cuda: boolean; gpus: number; device: string; threads: number };
+  memory(): { tensors: number; bytes: number; gpu?: { name: string; total: number; free: number } };
 }
 
 const builds = fileURLToPath(new URL("../build", import.meta.url));

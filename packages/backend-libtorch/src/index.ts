@@ -5,6 +5,7 @@ import { type BackendDescription, InputError, tf } from "@dinov2/tensor";
 import { loadAddon } from "./addon.ts";
 import { LibtorchBackend } from "./backend.ts";
 import { registerKernels } from "./kernels/index.ts";
+import { requireDevice } from "./require-device.ts";
 
 export { LibtorchBackend } from "./backend.ts";
 
@@ -38,18 +39,28 @@ export async function start(options: LibtorchOptions = {}): Promise<BackendDescr
   const loaded = loadAddon();
   if (typeof loaded === "string") throw new InputError(`Backend "libtorch" is not available: ${loaded}.`);
   const { addon, build } = loaded;
-  const { threads = addon.about().threads, precision = "fp32", fusedKernels = true, processorLoops = true } = options;
-  const device = options.device ?? (addon.about().gpus > 0 ? "cuda" : "cpu");
-  backend ??= new LibtorchBackend(addon);
-  try {
-    backend.configure({ device, threads, bf16: precision === "bf16", processorLoops });
-  } catch (error) {
-    throw new InputError((error as Error).message, { cause: error });
-  }
-  const running = backend;
+  const found = addon.about();
+  const { threads = found.threads, precision = "fp32", fusedKernels = true, processorLoops = true } = options;
+  const device = options.device ?? (found.gpus > 0 ? "cuda" : "cpu");
+  requireDevice(device, { ...build, ...found });
+  const running = (backend ??= new LibtorchBackend(addon));
+  running.configure({ device, threads, bf16: precision === "bf16", processorLoops });
   if (tf.findBackend(backendName) === null) tf.registerBackend(backendName, () => running, 4);
   registerKernels(backendName, fusedKernels);
   await tf.setBackend(backendName);
   const about = addon.about();
-  return { name: backendName, device: about.device, threads: about.threads, precision, engine: `LibTorch ${build.version}` };
+  return {
+    name: backendName,
+    device: about.device,
+    threads: about.threads,
+    precision,
+    engine: `LibTorch ${build.version}`,
+    library: build.libtorch,
+    ...gpuOf(running),
+  };
+}
+
+function gpuOf(running: LibtorchBackend): Pick<BackendDescription, "gpu"> {
+  const { gpu } = running.nativeMemory();
+  return gpu === undefined ? {} : { gpu: { name: gpu.name, memoryBytes: { total: gpu.total, free: gpu.free } } };
 }

@@ -6,10 +6,14 @@ import { parseNaturalNumber, parsePositiveInteger } from "./parsers.ts";
 /** The engines a user may name; `auto` takes the fastest one that is installed. */
 export const BACKEND_CHOICES = ["auto", "libtorch", "tensorflow", "wasm", "cpu"] as const;
 
+/** How products and attention may be computed; everything else, and every result, is in fp32. */
+export const PRECISION_CHOICES = ["fp32", "bf16"] as const;
+
 /** What the common options parse to. */
 export interface CommonOptions {
   readonly backend: (typeof BACKEND_CHOICES)[number];
   readonly device?: string;
+  readonly precision: (typeof PRECISION_CHOICES)[number];
   readonly threads?: number;
   readonly seed: number;
   readonly json: boolean;
@@ -20,11 +24,16 @@ function parseDevice(text: string): string {
   return text;
 }
 
-/** Adds `--backend --device --threads --seed --json` to a command, below its own options. */
+/** Adds `--backend --device --precision --threads --seed --json` to a command, below its own options. */
 export function addCommonOptions(command: Command): Command {
   return command
     .addOption(new Option("--backend <name>", "engine of the tensors").choices(BACKEND_CHOICES).default("auto"))
     .option("--device <device>", "cpu, cuda or cuda:N, where the engine has it", parseDevice)
+    .addOption(
+      new Option("--precision <name>", "of matrix products and attention; bf16 is faster, where the engine has it")
+        .choices(PRECISION_CHOICES)
+        .default("fp32"),
+    )
     .option("--threads <N>", "CPU threads (default: the engine's choice)", parsePositiveInteger)
     .option("--seed <N>", "seed of every random choice", parseNaturalNumber, 0)
     .option("--json", "result as JSON on stdout (progress stays on stderr)", false);
@@ -48,11 +57,12 @@ export function addImageOptions(command: Command): Command {
 }
 
 /** The part of the common options that `useBackend` of `@dinov2/tensor` takes. */
-export function backendOptions(options: Pick<CommonOptions, "backend" | "device" | "threads">): {
+export function backendOptions(options: Pick<CommonOptions, "backend" | "device" | "precision" | "threads">): {
   name: CommonOptions["backend"];
   device?: string;
+  precision: CommonOptions["precision"];
   threads?: number;
 } {
-  const { backend, device, threads } = options;
-  return { name: backend, ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
+  const { backend, device, precision, threads } = options;
+  return { name: backend, precision, ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
 }

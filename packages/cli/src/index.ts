@@ -4,6 +4,7 @@ export {
   addImageOptions,
   backendOptions,
   BACKEND_CHOICES,
+  PRECISION_CHOICES,
   type CommonOptions,
   type ImageOptions,
 } from "./common-options.ts";
@@ -17,6 +18,7 @@ export {
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";
 export { ImageWatcher, type SkippedImage } from "./image-watcher.ts";
+export { describeBackend, describeDevice, type RunningBackend } from "./describe-backend.ts";
 export { formatBytes, formatDuration, formatFacts, formatTable, type Alignment } from "./format.ts";
 export { printResult } from "./print-result.ts";
 export { requireWritable } from "./output-path.ts";

@@ -28,9 +28,9 @@ describe("runProgram", () => {
 
   it("passes the parsed options to the action and leaves the exit code alone", async () => {
     let got: unknown;
-    const words = ["train", "--model", "m", "--threads", "2", "--device", "cuda:1", "--backend", "wasm"];
+    const words = ["train", "--model", "m", "--threads", "2", "--precision", "bf16", "--device", "cuda:1", "--backend", "wasm"];
     expect(await runProgram(programWith((options) => (got = backendOptions(options))), words)).toBe(true);
-    expect(got).toEqual({ name: "wasm", device: "cuda:1", threads: 2 });
+    expect(got).toEqual({ name: "wasm", device: "cuda:1", precision: "bf16", threads: 2 });
     expect(process.exitCode).toBe(undefined);
   });
 

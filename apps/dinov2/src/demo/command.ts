@@ -1,10 +1,10 @@
 // `dinov2 demo`: its options, its progress, its last words. The story itself is in `run-demo.ts`.
 import {
-  addCommonOptions, addExamples, backendOptions, Command, printResult, Progress, requireWritable, type CommonOptions,
+  addCommonOptions, addExamples, backendOptions, Command, describeBackend, printResult, Progress, requireWritable, type CommonOptions,
 } from "@dinov2/cli";
-import { useBackend, type BackendDescription } from "@dinov2/tensor";
+import { availableBackends, useBackend } from "@dinov2/tensor";
 import { loadRecipe } from "@dinov2/training";
-import { describe } from "./describe.ts";
+import { describe, describeEngine } from "./describe.ts";
 import { listEmoji } from "./emoji.ts";
 import { runDemo, type DemoWatcher } from "./run-demo.ts";
 
@@ -36,13 +36,14 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   // One picture of each emoji: 45 % of all renders are skin tones, which would make most of them people.
   const emoji = (await listEmoji()).filter((one) => !one.skinTone);
   const backend = await useBackend(backendOptions(options));
+  const engineLine = describeEngine(backend, options.backend === "auto" ? await reasonAgainst("libtorch") : undefined);
   const watcher = new StageProgress();
   try {
     const seeds = Array.from({ length: quick ? 1 : seedCount }, (_, i) => seed + i);
     const result = await runDemo({
       emoji, recipe, seeds, out, watcher,
-      engine: engineOf(backend),
-      onStart: () => watcher.note(engineLine(backend, options.backend)),
+      engine: describeBackend(backend),
+      onStart: () => watcher.note(engineLine),
     });
     watcher.finish();
     printResult(options, result, () => describe(result));
@@ -51,13 +52,8 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   }
 }
 
-const engineOf = ({ name, engine, device, threads }: BackendDescription) =>
-  `${name} (${engine}), ${device === "cpu" ? `${threads} ${threads === 1 ? "thread" : "threads"}` : device}`;
-
-function engineLine(backend: BackendDescription, asked: CommonOptions["backend"]): string {
-  const isFaster = asked === "auto" && backend.name !== "wasm";
-  return `Backend ${engineOf(backend)}${isFaster ? "; faster than the embedded wasm, so it is used" : ""}.`;
-}
+/** Why an engine cannot be used here; undefined when it can. */
+const reasonAgainst = async (engine: string) => (await availableBackends()).find(({ name }) => name === engine)?.reason;
 
 /** One progress bar after another. */
 class StageProgress implements DemoWatcher {

@@ -1,6 +1,6 @@
 // What the demo says at its end: the table, what beats what by how much, and where to go on.
 import { join, relative } from "node:path";
-import { formatDuration, formatTable } from "@dinov2/cli";
+import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
 import type { Spread } from "@dinov2/report";
 import { featureNames, votingNeighbours, type FeatureName } from "./measure.ts";
 import type { DemoResult, SeedResult } from "./run-demo.ts";
@@ -102,4 +102,14 @@ export function describe(result: DemoResult): string {
     `  npx dinov2 extract --model ${here(run)} --images ${here("images")} \\`,
     `    --resize ${result.imageSize} --out ${here("features.safetensors")}`,
   ].join("\n");
+}
+
+/** How much faster than on the embedded engine the demo trains on LibTorch: see docs/results/demo.md. */
+const libtorchSpeedUp = 2;
+
+/** The engine that runs. `withoutLibtorch` says why LibTorch cannot, where it would have been taken. */
+export function describeEngine(backend: RunningBackend, withoutLibtorch: string | undefined): string {
+  const line = `Backend ${describeBackend(backend)}.`;
+  if (withoutLibtorch === undefined) return line;
+  return `${line}\nLibTorch would train ${libtorchSpeedUp} times as fast: ${withoutLibtorch}.`;
 }

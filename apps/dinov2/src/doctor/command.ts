@@ -5,6 +5,7 @@ import {
   addExamples,
   backendOptions,
   Command,
+  describeDevice,
   formatBytes,
   formatFacts,
   printResult,
@@ -68,7 +69,9 @@ function describe({ machine, images, backends, backend, speed }: Diagnosis): str
     ),
     formatFacts(`Speed of ${backend.name}`, [
       ["engine", backend.engine],
-      ["device", `${backend.device}, ${backend.threads} ${backend.threads === 1 ? "thread" : "threads"}, ${backend.precision}`],
+      ...(backend.library ? [["library", backend.library] as const] : []),
+      ["device", backend.device === "cpu" ? `cpu, ${describeDevice(backend)}` : describeDevice(backend)],
+      ["precision", backend.precision],
       ["speed", `${speed.gigaflopsPerSecond.toFixed(1)} GFLOP/s (${speed.operation})`],
       ...note,
     ]),

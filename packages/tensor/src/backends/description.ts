@@ -29,6 +29,10 @@ export interface BackendDescription {
   readonly precision: Precision;
   /** The engine and its version, for people. */
   readonly engine: string;
+  /** The folder of a library that is installed by itself. */
+  readonly library?: string;
+  /** The device, where it has a memory of its own. */
+  readonly gpu?: { readonly name: string; readonly memoryBytes: { readonly total: number; readonly free: number } };
   /** Something the user should know, such as a slower path that had to be taken. */
   readonly note?: string;
 }
