@@ -6,7 +6,7 @@ import type { BenchRow } from "../measure.ts";
 import { contest, rowOf } from "./contest.ts";
 import { meanSeconds } from "./lap.ts";
 import { startEngine } from "./ours.ts";
-import { contender, nameWithMode, noPeer, type Peer, peerModes, withNetworks } from "./peers.ts";
+import { contender, nameWithMode, noNetworks, type Peer, peerModes, withNetworks } from "./peers.ts";
 import type { Peaks } from "./products.ts";
 
 const [batchSize, imageSize] = [16, 224];
@@ -48,7 +48,7 @@ async function measure(peers: readonly Peer[], precision: Precision, peak: numbe
         target: 1.5,
         shareOfPeak: (batchSize * imageFlops()) / outcome.ours / peak,
       },
-      noPeer,
+      noNetworks(peers),
     );
   } finally {
     images.dispose();

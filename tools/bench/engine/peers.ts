@@ -56,6 +56,12 @@ export async function startPeer(installation: Installation): Promise<Peer> {
 
 export const withNetworks = (peers: readonly Peer[]) => peers.filter(({ networks }) => networks !== undefined);
 
+/** Why there is nobody to run ViT-S/14. */
+export const noNetworks = (peers: readonly Peer[]) =>
+  peers.length === 0
+    ? noPeer
+    : "No Python with PyTorch has transformers; install it, or name a checkout of the DINOv2 repository in DINOV2_REFERENCE.";
+
 /**
  * The ways in which PyTorch computes in a precision: `autocast` casts float32 parameters op by op, `copies` keeps parameters
  * of that type.
@@ -83,7 +89,8 @@ function environmentOf({ tuned }: Installation): Record<string, string | undefin
     MALLOC_TOP_PAD_: String(2 ** 28),
     OPENBLAS_CORETYPE: hasAvx512() ? "SKYLAKEX" : undefined,
   };
-  return tuned ? settings : Object.fromEntries(Object.keys(settings).map((name) => [name, undefined]));
+  const unset = Object.fromEntries(Object.keys(settings).map((name) => [name, undefined]));
+  return { ...(tuned ? settings : unset), PYTHONDONTWRITEBYTECODE: "1" };
 }
 
 function hasAvx512(): boolean {

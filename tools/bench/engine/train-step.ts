@@ -5,7 +5,7 @@ import type { Precision } from "@dinov2/tensor";
 import type { BenchRow } from "../measure.ts";
 import { PeerProcess } from "../peer-process.ts";
 import { cheapestFirst, type Contender, contest, type Outcome, rowOf } from "./contest.ts";
-import { nameWithMode, noPeer, type Peer, peerModes, startPeer, withNetworks } from "./peers.ts";
+import { nameWithMode, noNetworks, type Peer, peerModes, startPeer, withNetworks } from "./peers.ts";
 import type { Peaks } from "./products.ts";
 import { executedFlops, stepRecipe } from "./step-recipe.ts";
 
@@ -28,7 +28,7 @@ export async function measureTrainStep(
       rowOf(
         outcome,
         { name, unit: "ms/step", figure: (s) => 1000 * s, shareOfPeak, ...(target !== undefined && { target }) },
-        noPeer,
+        noNetworks(peers),
       );
     if (precision === "fp32") {
       peersInFp32 = time.peers;
@@ -38,7 +38,7 @@ export async function measureTrainStep(
       rows.push(timeRow(`${title}, bf16`, time));
     }
     const mebibytes = { unit: "MiB", figure: (bytes: number) => bytes / 2 ** 20, target: 1 / 0.6 };
-    rows.push(rowOf(memory, { name: `${title}, ${precision}: peak memory`, ...mebibytes }, noPeer));
+    rows.push(rowOf(memory, { name: `${title}, ${precision}: peak memory`, ...mebibytes }, noNetworks(peers)));
   }
   return rows;
 }
