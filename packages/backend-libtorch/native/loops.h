@@ -97,25 +97,26 @@ void sumOverRows(std::int64_t rows, std::int64_t width, float* sums, Body body) 
   }
 }
 
-/** Σ term(i) over [0, count): four vectors of partial sums at a time, gathered in float64. */
+/** Σ term(i) over [0, count): in four vectors of partial sums, gathered in float64 now and then. */
 template <typename Term>
 inline double sumOf(std::int64_t count, Term term) {
-  constexpr std::int64_t kPart = 256;
+  constexpr std::int64_t kLanes = 64;
+  constexpr std::int64_t kPart = 64 * kLanes;
+  const std::int64_t even = count - count % kLanes;
   double total = 0;
-  std::int64_t i = 0;
-  for (; i + 4 * kPart <= count; i += 4 * kPart) {
-    float a = 0, b = 0, c = 0, d = 0;
-#pragma omp simd reduction(+ : a, b, c, d)
-    for (std::int64_t j = i; j < i + kPart; j++) {
-      a += term(j);
-      b += term(j + kPart);
-      c += term(j + 2 * kPart);
-      d += term(j + 3 * kPart);
+  for (std::int64_t begin = 0; begin < even; begin += kPart) {
+    float lanes[kLanes] = {};
+    for (std::int64_t i = begin; i < std::min(begin + kPart, even); i += kLanes) {
+#pragma omp simd
+      for (std::int64_t lane = 0; lane < kLanes; lane++) lanes[lane] += term(i + lane);
     }
-    total += (static_cast<double>(a) + b) + (static_cast<double>(c) + d);
+    float part = 0;
+#pragma omp simd reduction(+ : part)
+    for (std::int64_t lane = 0; lane < kLanes; lane++) part += lanes[lane];
+    total += part;
   }
   float rest = 0;
 #pragma omp simd reduction(+ : rest)
-  for (std::int64_t j = i; j < count; j++) rest += term(j);
+  for (std::int64_t i = even; i < count; i++) rest += term(i);
   return total + rest;
 }
