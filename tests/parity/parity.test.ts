@@ -1,8 +1,8 @@
 // Our numbers against the reference implementation's, case by case.
-// DINOV2_GOLDEN names another folder of the same format, DINOV2_BACKEND the engine.
+// DINOV2_GOLDEN names another folder of the same format; DINOV2_BACKEND, DINOV2_DEVICE and DINOV2_PRECISION the engine.
 
 import { fileURLToPath } from "node:url";
-import { useBackend, type BackendName } from "@dinov2/tensor";
+import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readGoldenFolder, type Check, type Comparison, type GoldenCase } from "./harness.ts";
 
@@ -38,7 +38,7 @@ it.runIf(process.env.DINOV2_GOLDEN === undefined)("the committed fixtures hold a
 });
 
 beforeAll(async () => {
-  await useBackend({ name: (process.env.DINOV2_BACKEND ?? "auto") as BackendName });
+  await useBackend(backendFromEnvironment());
 });
 
 describe.each(groups)("%s", (group) => {

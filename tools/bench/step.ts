@@ -1,7 +1,7 @@
 // Time of whole training steps on the engine that `auto` takes (DINOV2_BACKEND chooses another), on batches of noise:
 // teacher, student forward and backward, losses, clipping, AdamW, moving average. Loading is the augment bench's matter.
 
-import { type BackendName, linear, RandomStream, tf, useBackend } from "@dinov2/tensor";
+import { backendFromEnvironment, linear, RandomStream, tf, useBackend } from "@dinov2/tensor";
 import {
   createSchedules,
   createTrainingState,
@@ -21,7 +21,7 @@ export interface StepBenchOptions {
 }
 
 export async function run({ rounds = 7 }: StepBenchOptions = {}): Promise<BenchReport> {
-  const backend = await useBackend({ name: (process.env["DINOV2_BACKEND"] ?? "auto") as BackendName });
+  const backend = await useBackend(backendFromEnvironment());
   // The one that the demo runs, and the published small backbone with the short recipe's head. Without stochastic
   // depth, so that the operations counted are those that run.
   const demo = await loadRecipe("vitti8-demo");

@@ -1,12 +1,11 @@
-// Our side: the engine that `auto` takes, or DINOV2_BACKEND names, on as many threads as the peers have.
+// Our side: the engine that `auto` takes, or DINOV2_BACKEND and DINOV2_DEVICE name, on as many threads as the peers have.
 
-import { type BackendDescription, type BackendName, type Precision, useBackend } from "@dinov2/tensor";
+import { backendFromEnvironment, type BackendDescription, type Precision, useBackend } from "@dinov2/tensor";
 
 export const threads = 2;
 
 export function startEngine(precision: Precision): Promise<BackendDescription> {
-  const name = (process.env["DINOV2_BACKEND"] ?? "auto") as BackendName;
-  return useBackend({ name, precision, threads });
+  return useBackend({ ...backendFromEnvironment(), precision, threads });
 }
 
 /** What an engine can be measured in. */

@@ -10,6 +10,7 @@ import { libtorchEngine } from "./libtorch.ts";
 import { tensorflowEngine } from "./tensorflow.ts";
 import { wasmEngine } from "./wasm.ts";
 
+export { backendFromEnvironment } from "./environment.ts";
 export { backendNames };
 export type { BackendDescription, BackendName, BackendOptions, EngineName, Precision } from "./description.ts";
 
