@@ -1,5 +1,7 @@
 #include "call.h"
 
+#include <algorithm>
+
 #include "settings.h"
 
 at::ScalarType scalarTypeOf(Dtype dtype) {
@@ -69,6 +71,8 @@ std::vector<std::int64_t> Call::integers() {
 
 std::vector<double> Call::numbers() { return list().vec(); }
 
+at::ScalarType Call::dtype() { return scalarTypeOf(static_cast<Dtype>(integer())); }
+
 const at::Tensor& Call::stored(std::size_t i) const {
   if (!has(i)) throw std::invalid_argument("input " + std::to_string(i) + " is missing");
   const at::Tensor& tensor = inputs_[i];
@@ -95,12 +99,9 @@ at::Tensor Call::variable(std::size_t i) {
 
 void Call::output(at::Tensor tensor) {
   tensor = tensor.contiguous();
-  for (const at::Tensor& input : inputs_) {
-    if (input.defined() && tensor.is_alias_of(input)) {
-      tensor = tensor.clone(at::MemoryFormat::Contiguous);
-      break;
-    }
-  }
+  const auto sharesMemory = [&](const at::Tensor& other) { return other.defined() && tensor.is_alias_of(other); };
+  const bool part = tensor.storage().nbytes() != tensor.nbytes();
+  if (part || std::any_of(inputs_.begin(), inputs_.end(), sharesMemory)) tensor = tensor.clone(at::MemoryFormat::Contiguous);
   outputs_.push_back(std::move(tensor));
 }
 

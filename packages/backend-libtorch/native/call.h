@@ -41,8 +41,9 @@ class Call {
   bool flag() { return number() != 0; }
   std::vector<std::int64_t> integers();
   std::vector<double> numbers();
+  at::ScalarType dtype();
 
-  /** Hands a result to JavaScript, as memory of its own: what shares the memory of an input is copied. */
+  /** Hands a result to JavaScript, as memory of its own: what shares that of an input, or is a part of more, is copied. */
   void output(at::Tensor tensor);
 
   /** "[2, 3] float32, [4] int32": the inputs, for an error. */

@@ -1,9 +1,23 @@
-// Indices that came as an attribute, as a tensor.
+// Indices that came as an attribute, or as a tensor that may hold anything.
 #pragma once
 
 #include "libtorch.h"
+#include "whole-numbers.h"
 
 /** On the device of `beside`, for LibTorch's own ops. */
 inline at::Tensor indexTensor(const std::vector<std::int64_t>& indices, const at::Tensor& beside) {
   return at::tensor(at::ArrayRef<std::int64_t>(indices), at::kLong).to(beside.device());
+}
+
+/**
+ * The indices as int64, on the device of `beside`. Checked before they are used: with one that is outside a GPU would stop for good.
+ * @throws std::out_of_range for one that is not in [0, size)
+ */
+inline at::Tensor checkedIndices(const at::Tensor& indices, std::int64_t size, const at::Tensor& beside) {
+  const auto places = (isWhole(indices) ? indices : wholeOf(indices)).to(beside.device(), at::kLong);
+  if (places.numel() == 0) return places;
+  const auto low = places.min().item<std::int64_t>();
+  const auto high = places.max().item<std::int64_t>();
+  if (low >= 0 && high < size) return places;
+  throw std::out_of_range("the index " + std::to_string(low < 0 ? low : high) + " is not in [0, " + std::to_string(size - 1) + "]");
 }

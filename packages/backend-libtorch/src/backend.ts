@@ -13,6 +13,9 @@ interface TensorData {
   refCount: number;
 }
 
+/** What an output of rank 6 takes in the frame, and more. */
+const doublesPerOutput = 10;
+
 const absent = { handle: -1, shape: [] } as const;
 
 export class LibtorchBackend extends tf.KernelBackend {
@@ -58,10 +61,11 @@ export class LibtorchBackend extends tf.KernelBackend {
    * Runs one of the addon's kernels.
    * @param inputs undefined for an optional one that is not given
    * @param attributes in the order in which the kernel reads them
+   * @param outputCount to be given where it may be large
    */
-  run(kernel: string, inputs: readonly (tf.TensorInfo | undefined)[], attributes: readonly Attribute[] = []): tf.TensorInfo[] {
+  run(kernel: string, inputs: readonly (tf.TensorInfo | undefined)[], attributes: readonly Attribute[] = [], outputCount = 1): tf.TensorInfo[] {
     const operands = inputs.map((info) => (info === undefined ? absent : { handle: this.data.get(info.dataId).handle, shape: info.shape }));
-    const outputs = this.frame.run(this.kernels.get(kernel)!, operands, attributes);
+    const outputs = this.frame.run(this.kernels.get(kernel)!, operands, attributes, outputCount * doublesPerOutput);
     return outputs.map(({ handle, dtype, shape }) => ({ dataId: this.own(handle, dtype), shape, dtype }));
   }
 

@@ -25,9 +25,11 @@ export class CallFrame {
 
   /**
    * Runs kernel number `kernel`. An absent input has the handle -1.
+   * @param room how many doubles the outputs may take
    * @throws Error with the kernel's name, the inputs' shapes and the cause
    */
-  run(kernel: number, inputs: readonly { handle: Handle; shape: readonly number[] }[], attributes: readonly Attribute[]): Output[] {
+  run(kernel: number, inputs: readonly { handle: Handle; shape: readonly number[] }[], attributes: readonly Attribute[], room: number): Output[] {
+    if (room > this.frame.length) this.grow(room);
     this.position = 0;
     this.put(inputs.length);
     for (const { handle, shape } of inputs) {
@@ -61,12 +63,14 @@ export class CallFrame {
   }
 
   private put(value: number): void {
-    if (this.position === this.frame.length) {
-      const larger = new Float64Array(2 * this.frame.length);
-      larger.set(this.frame);
-      this.frame = larger;
-      this.addon.setFrame(larger);
-    }
+    if (this.position === this.frame.length) this.grow(this.position + 1);
     this.frame[this.position++] = value;
+  }
+
+  private grow(needed: number): void {
+    const larger = new Float64Array(Math.max(needed, 2 * this.frame.length));
+    larger.set(this.frame);
+    this.frame = larger;
+    this.addon.setFrame(larger);
   }
 }

@@ -8,6 +8,7 @@ import { registerKernels } from "./kernels/index.ts";
 import { requireDevice } from "./require-device.ts";
 
 export { LibtorchBackend } from "./backend.ts";
+export { coveredKernels } from "./kernels/index.ts";
 
 export interface LibtorchOptions {
   /** "cpu", "cuda" or "cuda:1"; the default is the GPU where LibTorch sees one. */

@@ -13,3 +13,8 @@ export type KernelBodies = Readonly<Record<string, KernelBody>>;
 
 /** The one result of a kernel. */
 export const one = (results: tf.TensorInfo[]): tf.TensorInfo => results[0]!;
+
+/** One body for kernels that differ by their name alone. */
+export function kernelsNamed(names: readonly string[], bodyOf: (name: string) => KernelBody): KernelBodies {
+  return Object.fromEntries(names.map((name) => [name, bodyOf(name)]));
+}
