@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -15,24 +16,37 @@ namespace {
 
 /** Below, the C library is as good. */
 constexpr std::size_t kLarge = std::size_t{1} << 20;
-/** Of the processor's large pages, which a block is made of: a thousandth of the page faults. */
+/** A large page of the processor, which a block is made of: a thousandth of the page faults. */
 constexpr std::size_t kPage = std::size_t{2} << 20;
+/** Sizes are multiples of this. */
+constexpr std::size_t kGrain = std::size_t{64} << 10;
 constexpr std::size_t kAlignment = 64;
 
-/** Throws as LibTorch's own allocator does, for the words of `explainMemory`. */
-void* allocated(std::size_t alignment, std::size_t bytes) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, bytes) != 0) {
-    throw std::runtime_error("not enough memory: you tried to allocate " + std::to_string(bytes) + " bytes");
-  }
-  return memory;
+/** As LibTorch's own allocator says it, for the words of `explainMemory`. */
+[[noreturn]] void refuse(std::size_t bytes) {
+  throw std::runtime_error("not enough memory: you tried to allocate " + std::to_string(bytes) + " bytes");
+}
+
+/** Memory of its own that begins with a large page: `bytes` between what was mapped before and behind it. */
+void* mapped(std::size_t bytes) {
+  const std::size_t whole = bytes + kPage;
+  void* memory = whole < bytes ? MAP_FAILED : mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) refuse(bytes);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  const std::size_t before = (kPage - address % kPage) % kPage;
+  char* start = static_cast<char*>(memory) + before;
+  if (before > 0) munmap(memory, before);
+  munmap(start + bytes, kPage - before);
+  madvise(start, bytes, MADV_HUGEPAGE);
+  return start;
 }
 
 /** Blocks that are free and blocks that are not. What is kept never makes the peak higher: a miss first gives back as much as it takes. */
 class BlockCache {
  public:
   void* take(std::size_t bytes) {
-    const std::size_t size = (bytes + kLarge - 1) / kLarge * kLarge;
+    if (bytes > std::numeric_limits<std::ptrdiff_t>::max() - kPage) refuse(bytes);
+    const std::size_t size = (bytes + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto fit = free_.lower_bound(size);
     if (fit != free_.end() && fit->first <= size + size / 8) {
@@ -42,8 +56,7 @@ class BlockCache {
       return memory;
     }
     giveBack(size);
-    void* memory = allocated(size < kPage ? kAlignment : kPage, size);
-    madvise(memory, size, MADV_HUGEPAGE);
+    void* memory = mapped(size);
     sizes_[memory] = size;
     return memory;
   }
@@ -65,7 +78,7 @@ class BlockCache {
     while (freed < bytes && !free_.empty()) {
       const auto last = std::prev(free_.end());
       freed += last->first;
-      std::free(last->second);
+      munmap(last->second, last->first);
       free_.erase(last);
     }
   }
@@ -106,7 +119,8 @@ class HostAllocator final : public c10::Allocator {
     const c10::Device device(c10::kCPU);
     if (bytes == 0) return {nullptr, nullptr, &freeAny, device};
     if (bytes < kLarge) {
-      void* memory = allocated(kAlignment, bytes);
+      void* memory = nullptr;
+      if (posix_memalign(&memory, kAlignment, bytes) != 0) refuse(bytes);
       return {memory, memory, &std::free, device};
     }
     void* memory = blocks().take(bytes);

@@ -54,8 +54,10 @@ export function stepGradients(
   random: RandomStream,
 ): { losses: Record<string, tf.Scalar>; gradients: Map<string, Tensor> } {
   const targets = tf.tidy(() => teacherTargets(state, batch, at.teacherTemperature, recipe.teacher));
-  return lossGradients(state.student, () =>
-    lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
+  return lossGradients(
+    state.student,
+    () => lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
+    targets,
   );
 }
 
@@ -154,13 +156,17 @@ function lossTerms(
   ];
 }
 
-/** The terms as they count in the total, the total, and its gradient for each parameter that has one. */
-function lossGradients(student: Network, terms: () => LossTerm[]) {
+/**
+ * The terms as they count in the total, the total, and its gradient for each parameter that has one. Takes the targets:
+ * once the terms are there the tape alone holds them, and lets each go as soon as its gradient is made.
+ */
+function lossGradients(student: Network, terms: () => LossTerm[], targets: TeacherTargets) {
   const { value, gradients, extras } = valueAndGradients(() => {
     const losses: Record<string, tf.Scalar> = {};
     for (const { name, weight, value } of terms()) {
       if (weight > 0) losses[name] = tf.mul<tf.Scalar>(value(), weight);
     }
+    tf.dispose(targets);
     return { value: tf.addN(Object.values(losses)), extras: losses };
   }, namedParameters(student));
   return { losses: { ...extras, total_loss: value }, gradients };

@@ -202,6 +202,8 @@ KERNEL(AdamWUpdate) {
   else updateByLibtorch(adamW);
 }
 
+KERNEL(AddInPlace) { call.variable(0).add_(call.stored(1)); }
+
 KERNEL(EmaUpdate) {
   std::vector<at::Tensor> teachers;
   std::vector<at::Tensor> students;

@@ -10,5 +10,6 @@ export const updateKernels: KernelBodies = {
     const numbers = [beta1, beta2, epsilon, firstCorrection, secondCorrection];
     return backend.run("AdamWUpdate", Object.values(inputs), [learningRates, weightDecays, gradientFactors, ...numbers]);
   },
+  AddInPlace: (backend, { sum, term }) => backend.run("AddInPlace", [sum, term]),
   EmaUpdate: (backend, inputs, { momentum }) => backend.run("EmaUpdate", Object.values(inputs), [momentum as number]),
 };

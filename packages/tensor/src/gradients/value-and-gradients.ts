@@ -2,6 +2,7 @@
 // what every op saved, and every gradient of an intermediate result, until the whole backward pass
 // is over. Here each goes as soon as it has been used, so the peak is that of the forward pass.
 import * as tf from "@tensorflow/tfjs-core";
+import { accumulate } from "../ops/accumulate.ts";
 
 /** One recorded op: TF.js' TapeNode, whose type tfjs-core does not export. */
 interface TapeNode {
@@ -77,8 +78,7 @@ function walkBack(tape: TapeNode[], sources: readonly tf.Tensor[], target: tf.Te
   const gradients = new Map<number, tf.Tensor>();
   const add = (id: number, gradient: tf.Tensor) => {
     const before = gradients.get(id);
-    gradients.set(id, before ? tf.add(before, gradient) : gradient);
-    if (before) tf.dispose([before, gradient]);
+    gradients.set(id, before ? accumulate(before, gradient) : gradient);
   };
   try {
     add(target.id, seed ? tf.clone(seed) : tf.ones(target.shape));

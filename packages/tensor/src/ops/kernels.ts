@@ -182,6 +182,8 @@ export interface KernelTable {
     };
     outputs: [];
   };
+  /** In place: sum += term, of one shape. */
+  AddInPlace: { inputs: { sum: Info; term: Info }; attributes: None; outputs: [] };
   /** In place: teacher = momentum teacher + (1 - momentum) student, for each pair; inputs are [teacher0, student0, teacher1, …]. */
   EmaUpdate: { inputs: readonly Info[]; attributes: { momentum: number }; outputs: [] };
 }
