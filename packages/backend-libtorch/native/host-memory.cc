@@ -49,7 +49,7 @@ class BlockCache {
     const std::size_t size = (bytes + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto fit = free_.lower_bound(size);
-    if (fit != free_.end() && fit->first <= size + size / 8) {
+    if (fit != free_.end() && fit->first <= size + size / 16) {
       void* memory = fit->second;
       sizes_[memory] = fit->first;
       free_.erase(fit);
