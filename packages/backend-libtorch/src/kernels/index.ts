@@ -1,6 +1,7 @@
 // Every TF.js kernel of this backend. The fused ones carry the names of `@dinov2/tensor`'s table.
 import { tf } from "@dinov2/tensor";
 import type { LibtorchBackend } from "../backend.ts";
+import { attentionKernels } from "./attention.ts";
 import type { KernelBodies } from "./kernel.ts";
 import { linearKernels } from "./linear.ts";
 import { normKernels } from "./norms.ts";
@@ -12,6 +13,7 @@ import { updateKernels } from "./update.ts";
 
 /** Faster than the portable definitions that they stand for. */
 export const fusedKernels: KernelBodies = {
+  ...attentionKernels,
   ...linearKernels,
   ...normKernels,
   ...pointwiseKernels,

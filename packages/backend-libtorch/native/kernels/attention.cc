@@ -1,0 +1,44 @@
+// Attention over packed sequences that do not see one another: on the processor in tiles of our own, elsewhere by LibTorch.
+#include "../attention-libtorch.h"
+#include "../attention-tiles.h"
+#include "../registry.h"
+
+namespace {
+
+/** Attributes: count and length of each segment in turn; heads. */
+PackedSequences sequencesOf(Call& call, const at::Tensor& qkv) {
+  const auto sizes = call.integers();
+  PackedSequences sequences;
+  sequences.heads = call.integer();
+  sequences.width = qkv.size(1) / (3 * sequences.heads);
+  std::int64_t start = 0;
+  for (std::size_t i = 0; i + 1 < sizes.size(); i += 2) {
+    sequences.segments.push_back({start, sizes[i], sizes[i + 1]});
+    start += sizes[i] * sizes[i + 1];
+  }
+  return sequences;
+}
+
+}  // namespace
+
+KERNEL(BlockDiagonalAttention) {
+  const auto qkv = call.stored(0).to(productType());
+  const auto sequences = sequencesOf(call, qkv);
+  const auto output = at::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options());
+  const auto logSumExp = at::empty({sequences.heads, qkv.size(0)}, qkv.options().dtype(at::kFloat));
+  const auto attention = onProcessor(qkv) ? attentionByTiles : attentionByLibtorch;
+  attention(qkv, sequences, output, logSumExp);
+  call.output(output);
+  call.output(logSumExp);
+}
+
+KERNEL(BlockDiagonalAttentionGrad) {
+  const auto dy = call.stored(0).to(productType());
+  const auto qkv = call.stored(1).to(productType());
+  const auto output = call.stored(2).to(productType());
+  const auto logSumExp = call.input(3);
+  const auto dQkv = at::empty_like(qkv);
+  const auto gradient = onProcessor(qkv) ? attentionGradientByTiles : attentionGradientByLibtorch;
+  gradient(dy, qkv, output, logSumExp, sequencesOf(call, qkv), dQkv);
+  call.output(dQkv);
+}
