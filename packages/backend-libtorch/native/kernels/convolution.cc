@@ -72,7 +72,7 @@ void filterGradient(Call& call, Filter kind) {
   const auto shape = call.integers();
   const auto padded = window.padded(window.channelsFirst(call.input(0)), 0);
   const auto dy = window.channelsFirst(call.input(1));
-  const auto weight = kind.forLibtorch(at::empty(shape, dy.options()));
+  const auto weight = kind.forLibtorch(at::empty(shape, dy.options())).contiguous();
   const auto dw = std::get<1>(gradients(dy, padded, weight, kind.groups(padded.size(1)), window, {false, true, false}));
   call.output(kind.back(dw, padded.size(1)));
 }

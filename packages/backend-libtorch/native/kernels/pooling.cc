@@ -35,7 +35,7 @@ KERNEL(MaxPoolGrad) {
   const auto size = call.integers();
   const Window window(call);
   const auto dy = window.channelsFirst(call.input(0));
-  const auto image = window.padded(window.channelsFirst(call.input(1)), kLowest);
+  const auto image = window.padded(window.channelsFirst(call.input(1).to(at::kFloat)), kLowest);
   const auto places = std::get<1>(at::max_pool2d_with_indices(image, size, window.stride, kNone, window.dilation));
   const auto dx = at::max_pool2d_with_indices_backward(dy, image, size, window.stride, kNone, window.dilation, false, places);
   call.output(window.back(window.withoutPadding(dx)));
@@ -52,7 +52,7 @@ KERNEL(AvgPool) {
 KERNEL(AvgPoolGrad) {
   const auto size = call.integers();
   const Window window(call);
-  const auto image = window.channelsFirst(call.input(1));
+  const auto image = window.channelsFirst(call.input(1).to(at::kFloat));
   const auto share = at::div(window.channelsFirst(call.input(0)), counts(image, size, window));
   const auto dx = at::avg_pool2d_backward(share, window.padded(image, 0), size, window.stride, kNone, false, true, 1);
   call.output(window.back(window.withoutPadding(dx)));

@@ -26,3 +26,11 @@ KERNEL(_FusedMatMul) {
   if (call.has(2)) y = at::add(y, call.input(2));
   call.output(activated(std::move(y), call, 3));
 }
+
+/** The equation comes as the codes of its characters. */
+KERNEL(Einsum) {
+  const auto codes = call.integers();
+  std::vector<at::Tensor> operands;
+  for (std::size_t i = 0; i < call.inputs(); i++) operands.push_back(call.input(i));
+  call.output(at::einsum(std::string(codes.begin(), codes.end()), operands));
+}

@@ -46,7 +46,8 @@ function stridedSlice(backend: LibtorchBackend, x: tf.TensorInfo, attributes: St
   const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attributes;
   const info = tf.slice_util.sliceInfo(x.shape, begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask);
   if (info.isIdentity) return backend.share(x, info.finalShape);
-  return { ...one(backend.run("StridedSlice", [x], [info.begin, info.finalShapeSparse, info.strides])), shape: info.finalShape };
+  const size = tf.slice_util.computeOutShape(info.begin, info.end, info.strides).map((count) => Math.max(count, 0));
+  return { ...one(backend.run("StridedSlice", [x], [info.begin, size, info.strides])), shape: info.finalShape };
 }
 
 interface StridedSliceAttributes {

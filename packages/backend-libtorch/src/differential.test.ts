@@ -1,0 +1,84 @@
+// Every TF.js kernel of this backend gives what TF.js' own cpu backend gives: dtype, shape and numbers, on random shapes,
+// broadcasts, dtypes and attributes.
+import { RandomStream, tf, useBackend } from "@dinov2/tensor";
+import { expectClose, float32Tolerance } from "@dinov2/tensor/testing";
+import { beforeAll, describe, expect, it } from "vitest";
+import { missing, start } from "./index.ts";
+import { tfjsKernels } from "./kernels/tfjs.ts";
+import { Draw, type Operand } from "./testing/draw.ts";
+import { elementwiseCalls } from "./testing/elementwise-calls.ts";
+import { imageCalls } from "./testing/image-calls.ts";
+import { indexingCalls } from "./testing/indexing-calls.ts";
+import type { Generators, KernelCall } from "./testing/kernel-call.ts";
+import { moveCalls } from "./testing/move-calls.ts";
+import { reductionCalls } from "./testing/reduction-calls.ts";
+
+const generators: Generators = { ...elementwiseCalls, ...imageCalls, ...indexingCalls, ...moveCalls, ...reductionCalls };
+
+const callsPerKernel = 40;
+
+interface Result {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly values: ArrayLike<number>;
+}
+
+/** The operand as a tensor, some of them by way of other kernels. */
+function tensorOf({ shape, dtype, values, layout }: Operand): tf.Tensor {
+  const plain = tf.tensor(values, shape, dtype);
+  if (layout === "plain" || shape.length === 0 || plain.size === 0) return plain;
+  if (layout === "sliced") return tf.slice(tf.concat([plain, plain]), 0, shape[0]!);
+  const order = [...shape.keys()].reverse();
+  return tf.transpose(tf.transpose(plain, order), order);
+}
+
+async function run(kernel: string, call: KernelCall, backend: string): Promise<Result[]> {
+  await tf.setBackend(backend);
+  return tf.tidy(() => {
+    const named = Object.entries(call.inputs).map(([name, operand]) => [name, tensorOf(operand as Operand)] as const);
+    const inputs = Array.isArray(call.inputs) ? named.map(([, tensor]) => tensor) : Object.fromEntries(named);
+    const results = tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, call.attributes as tf.NamedAttrMap) as tf.Tensor | tf.Tensor[];
+    return [results].flat().map((result) => ({ dtype: result.dtype, shape: result.shape, values: result.dataSync() }));
+  });
+}
+
+function describeCall({ inputs, attributes }: KernelCall): string {
+  const operands = Object.entries(inputs).map(([name, { shape, dtype }]) => `${name} [${shape}] ${dtype}`);
+  return `${operands.join(", ")}; ${JSON.stringify(attributes ?? {})}`;
+}
+
+async function compare(kernel: string): Promise<void> {
+  const draw = new Draw(RandomStream.fromSeed(9).split(kernel));
+  for (let i = 0; i < callsPerKernel; i++) {
+    const call = generators[kernel]!(draw);
+    const expected = await run(kernel, call, "cpu");
+    const actual = await run(kernel, call, "libtorch");
+    expect(actual.map(({ dtype, shape }) => ({ dtype, shape })), describeCall(call)).toEqual(expected.map(({ dtype, shape }) => ({ dtype, shape })));
+    expected.forEach(({ values }, output) => {
+      try {
+        expectClose(actual[output]!.values, values, call.tolerance ?? float32Tolerance);
+      } catch (error) {
+        throw new Error(`${kernel}(${describeCall(call)}), result ${output}: ${(error as Error).message}`);
+      }
+    });
+  }
+}
+
+const why = await missing();
+if (why === undefined) {
+  describe.each([{ processorLoops: true }, { processorLoops: false }])("kernels of the libtorch backend, $processorLoops loops for the processor", ({ processorLoops }) => {
+    beforeAll(async () => {
+      await useBackend({ name: "cpu" });
+      await start({ device: "cpu", threads: 2, processorLoops });
+    });
+
+    it("all have a generator here", () => {
+      expect(Object.keys(generators).sort()).toEqual(Object.keys(tfjsKernels).sort());
+    });
+
+    it.each(Object.keys(tfjsKernels).sort())("%s agrees with the cpu backend", compare);
+  });
+} else {
+  console.log(`skipped: backend libtorch, as ${why}`);
+  it.skip(`backend libtorch: ${why}`, () => {});
+}
