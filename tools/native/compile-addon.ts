@@ -12,9 +12,16 @@ const sources = join(root, "packages/backend-libtorch/native");
 
 export interface CompileOptions {
   readonly jobs: number;
-  /** Compiles with AddressSanitizer. */
+  /** Compiles with AddressSanitizer and UndefinedBehaviorSanitizer. */
   readonly sanitize: boolean;
 }
+
+/** The folder of a build: one for each LibTorch, and one for the sanitized build of each. */
+export const buildName = ({ version, cuda }: LibTorch, sanitize: boolean): string =>
+  `torch-${version}${cuda ? "-cuda" : ""}${sanitize ? "-sanitize" : ""}`;
+
+/** Reads and writes beyond what is there, uses after the end, and what the language leaves undefined: the first one ends the process. */
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=undefined"];
 
 /** Whether LibTorch's libraries use the strings of C++11 (older wheels of PyTorch do not). */
 function cxx11Strings({ lib }: LibTorch): boolean {
@@ -35,7 +42,7 @@ function compilerFlags(libtorch: LibTorch, sanitize: boolean): string[] {
     standard(libtorch), "-O3", "-march=native", "-fPIC", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-fno-math-errno", "-fno-trapping-math",
     "-DNAPI_CPP_EXCEPTIONS", "-DNAPI_VERSION=8", "-DNODE_GYP_MODULE_NAME=libtorch",
     `-D_GLIBCXX_USE_CXX11_ABI=${cxx11Strings(libtorch) ? 1 : 0}`,
-    ...(sanitize ? ["-fsanitize=address", "-fno-omit-frame-pointer", "-g1"] : []),
+    ...(sanitize ? [...sanitizers, "-fno-omit-frame-pointer", "-g1", "-O1"] : []),
     ...include,
   ];
 }
@@ -44,7 +51,7 @@ function linkerFlags(libtorch: LibTorch, sanitize: boolean): string[] {
   // Nothing here calls the CUDA libraries by name: they register themselves when they are loaded.
   const cuda = libtorch.cuda ? ["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-Wl,--as-needed"] : [];
   return [
-    "-shared", "-fopenmp", ...(sanitize ? ["-fsanitize=address"] : []),
+    "-shared", "-fopenmp", ...(sanitize ? sanitizers : []),
     // Symbols are looked up when the addon is loaded: another LibTorch is then an error, not the end of the process in mid-call.
     "-Wl,-z,now", `-L${libtorch.lib}`, `-Wl,-rpath,${libtorch.lib}`, "-ltorch_cpu", "-lc10", ...cuda,
   ];

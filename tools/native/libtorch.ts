@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import type { BuildInfo } from "../../packages/backend-libtorch/src/find-build.ts";
 import { instructionSets } from "../../packages/backend-libtorch/src/processor.ts";
-import { compileAddon, type CompileOptions } from "./compile-addon.ts";
+import { buildName, compileAddon, type CompileOptions } from "./compile-addon.ts";
 import { findLibTorch, type LibTorch } from "./find-libtorch.ts";
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..");
@@ -23,7 +23,8 @@ torch of python3, else libtorch-dev. A file that has not changed is not compiled
   --jobs N     compilers at once (default: the processor's cores)
   --tidy       keep the addon alone, not what makes the next build fast (300 MB a LibTorch);
                what happens anyway where CI=true
-  --sanitize   compile with AddressSanitizer, into a build of its own (npm run test:sanitize)
+  --sanitize   compile with the address and the undefined-behaviour sanitizer, into a build of its
+               own (npm run test:sanitize)
   --help       this text`;
 
 interface Options extends CompileOptions {
@@ -56,8 +57,7 @@ function check(addon: string): void {
 }
 
 async function build(libtorch: LibTorch, { sanitize, tidy, ...options }: Options): Promise<string> {
-  const name = `torch-${libtorch.version}${libtorch.cuda ? "-cuda" : ""}${sanitize ? "-sanitize" : ""}`;
-  const folder = join(builds, name);
+  const folder = join(builds, buildName(libtorch, sanitize));
   const [objects, addon] = [join(folder, "objects"), join(folder, "libtorch.node")];
   mkdirSync(objects, { recursive: true });
   await compileAddon(libtorch, { ...options, sanitize }, objects, addon);

@@ -3,6 +3,7 @@
 import { describeBackendConformance } from "@dinov2/tensor/testing";
 import { it } from "vitest";
 import { type LibtorchOptions, missing, start } from "./index.ts";
+import { testDevice } from "./testing/test-device.ts";
 
 const runs: readonly { label: string; options: LibtorchOptions }[] = [
   { label: "libtorch", options: {} },
@@ -13,7 +14,7 @@ const runs: readonly { label: string; options: LibtorchOptions }[] = [
 const why = await missing();
 if (why === undefined) {
   for (const { label, options } of runs) {
-    describeBackendConformance(label, { setUp: () => start({ device: "cpu", threads: 2, ...options }) });
+    describeBackendConformance(label, { setUp: () => start({ device: testDevice, threads: 2, ...options }) });
   }
 } else {
   console.log(`skipped: backend libtorch, as ${why}`);
