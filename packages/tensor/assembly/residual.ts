@@ -1,6 +1,6 @@
 // Residual branches: scaled per channel (layer scale), over the whole batch or over a subset of it
 // (stochastic depth that drops samples before the branch runs).
-import { element, floatAt, integerAt, pointerAt } from "./arguments";
+import { element, integerAt, pointerAt } from "./arguments";
 import { loadLanes, multiplyAdd, storeLanes } from "./simd";
 
 /** y = x + residual gamma. Slots: 0 x, 1 residual, 2 gamma [D], 3 y, 4 R, 5 D, 6 rows per chunk. */
@@ -54,8 +54,8 @@ export function layerScaleGrad(args: usize, chunk: i32, _scratch: usize): void {
 }
 
 /**
- * y[indices[k]] += scale gamma residual[k]. Slots: 0 y [B,N,D], 1 residual [K,N,D], 2 gamma or 0, 3 indices, 4 N, 5 D,
- * 6 scale, 7 K, 8 samples per chunk.
+ * y[indices[k]] += scales[k] gamma residual[k]. Slots: 0 y [B,N,D], 1 residual [K,N,D], 2 gamma or 0, 3 indices, 4 N, 5 D,
+ * 6 scales, 7 K, 8 samples per chunk.
  */
 export function addSubset(args: usize, chunk: i32, _scratch: usize): void {
   const tokens = integerAt(args, 4);
@@ -65,9 +65,10 @@ export function addSubset(args: usize, chunk: i32, _scratch: usize): void {
   for (let k = begin; k < end; k++) {
     const y = element(pointerAt(args, 0), load<i32>(element(pointerAt(args, 3), k)) * tokens * width);
     const residual = element(pointerAt(args, 1), k * tokens * width);
+    const scale = load<f32>(element(pointerAt(args, 6), k));
     for (let token: i32 = 0; token < tokens; token++) {
       const at = y + element(0, token * width);
-      addScaled(at, residual + element(0, token * width), pointerAt(args, 2), floatAt(args, 6), at, width);
+      addScaled(at, residual + element(0, token * width), pointerAt(args, 2), scale, at, width);
     }
   }
 }
@@ -83,10 +84,11 @@ export function addSubsetGrad(args: usize, chunk: i32, _scratch: usize): void {
   for (let k = begin; k < end; k++) {
     const dy = element(pointerAt(args, 0), load<i32>(element(pointerAt(args, 3), k)) * tokens * width);
     const own = element(0, k * tokens * width);
+    const scale = load<f32>(element(pointerAt(args, 6), k));
     for (let token: i32 = 0; token < tokens; token++) {
       const at = element(0, token * width);
       scaledGradient(
-        dy + at, pointerAt(args, 1) + own + at, pointerAt(args, 2), floatAt(args, 6), pointerAt(args, 9) + own + at, dGamma, width,
+        dy + at, pointerAt(args, 1) + own + at, pointerAt(args, 2), scale, pointerAt(args, 9) + own + at, dGamma, width,
       );
     }
   }

@@ -144,9 +144,7 @@ function addHidden(x: tf.Tensor2D, hidden: tf.Tensor2D, kept: KeptSequences | nu
   if (kept === null) return layerScaleResidual(x, hidden, gamma) as tf.Tensor2D;
   const { rows, scale } = kept;
   const asSamples = (tensor: tf.Tensor2D) => tf.reshape(tensor, [-1, 1, x.shape[1]]) as tf.Tensor3D;
-  const common = typeof scale === "number";
-  const scaled = common ? hidden : tf.mul<tf.Tensor2D>(hidden, tf.tensor2d(scale, [scale.length, 1]));
-  return tf.reshape(addResidualSubset(asSamples(x), asSamples(scaled), rows, gamma, common ? scale : 1), x.shape);
+  return tf.reshape(addResidualSubset(asSamples(x), asSamples(hidden), rows, gamma, scale), x.shape);
 }
 
 /** Multi-head self-attention inside every sequence. */

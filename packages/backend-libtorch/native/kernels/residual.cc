@@ -36,12 +36,15 @@ void rowGradient(const float* dy, const T* residual, const float* gamma, float s
   }
 }
 
-/** Where row `row` of the branch lies in the residual stream: samples of `tokens` rows, chosen by `samples`. */
-struct Placement {
+/** The samples, of `tokens` rows each, that a branch ran on, with their factors; all of them, times 1, when `samples` is null. */
+struct Subset {
   const std::int64_t* samples;
+  const double* scales;
   std::int64_t tokens;
 
-  std::int64_t operator()(std::int64_t row) const { return samples == nullptr ? row : samples[row / tokens] * tokens + row % tokens; }
+  /** Where row `row` of the branch lies in the residual stream. */
+  std::int64_t place(std::int64_t row) const { return samples == nullptr ? row : samples[row / tokens] * tokens + row % tokens; }
+  float scale(std::int64_t row) const { return samples == nullptr ? 1.0f : static_cast<float>(scales[row / tokens]); }
 };
 
 /** The gradients of residual [.., D] and gamma (undefined without one). `dy` has the rows of the residual stream. */
@@ -50,7 +53,7 @@ struct BranchGradient {
   at::Tensor gamma;
 };
 
-BranchGradient branchGradient(const at::Tensor& dy, const at::Tensor& residual, const at::Tensor& gamma, float scale, Placement placement) {
+BranchGradient branchGradient(const at::Tensor& dy, const at::Tensor& residual, const at::Tensor& gamma, Subset subset) {
   const std::int64_t width = residual.size(-1);
   const std::int64_t rows = residual.numel() / width;
   const BranchGradient gradient{at::empty_like(residual, residual.options().dtype(productType())),
@@ -61,7 +64,7 @@ BranchGradient branchGradient(const at::Tensor& dy, const at::Tensor& residual, 
     withRoom(gradient.residual, [&](auto* to) {
       const auto row = [=](std::int64_t index, float* dGamma) {
         const std::int64_t at = index * width;
-        rowGradient(d + placement(index) * width, from + at, scales, scale, to + at, dGamma, width);
+        rowGradient(d + subset.place(index) * width, from + at, scales, subset.scale(index), to + at, dGamma, width);
       };
       if (scales == nullptr) return overRows(rows, width, [=](std::int64_t index) { row(index, nullptr); });
       sumOverRows(rows, width, gradient.gamma.data_ptr<float>(), [=](std::int64_t begin, std::int64_t end, float* partial) {
@@ -73,7 +76,7 @@ BranchGradient branchGradient(const at::Tensor& dy, const at::Tensor& residual, 
 }
 
 /** x with the branch added to the chosen samples; `x` as it is elsewhere. */
-at::Tensor addSubset(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gamma, const std::vector<std::int64_t>& samples, float scale) {
+at::Tensor addSubset(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gamma, const std::vector<std::int64_t>& samples, const std::vector<double>& factors) {
   const std::int64_t width = x.size(2);
   const std::int64_t tokens = x.size(1);
   std::vector<std::int64_t> branchOf(static_cast<std::size_t>(x.size(0)), -1);
@@ -83,17 +86,21 @@ at::Tensor addSubset(const at::Tensor& x, const at::Tensor& residual, const at::
   const float* const scales = numbersOrNull(gamma);
   float* const to = y.data_ptr<float>();
   withNumbers(residual, [&](const auto* r) {
-    overRows(x.size(0) * tokens, width, [=, &branchOf](std::int64_t row) {
+    overRows(x.size(0) * tokens, width, [=, &branchOf, &factors](std::int64_t row) {
       const std::int64_t k = branchOf[row / tokens];
       const std::int64_t at = row * width;
       if (k < 0) std::memcpy(to + at, from + at, width * sizeof(float));
-      else addRow(from + at, r + (k * tokens + row % tokens) * width, scales, scale, to + at, width);
+      else addRow(from + at, r + (k * tokens + row % tokens) * width, scales, static_cast<float>(factors[k]), to + at, width);
     });
   });
   return y;
 }
 
-at::Tensor scaledBy(const at::Tensor& x, const at::Tensor& gamma, double scale) { return at::mul(gamma.defined() ? at::mul(x, gamma) : x, scale); }
+/** [K, N, D], each sample times its factor, and all times gamma. */
+at::Tensor scaledBy(const at::Tensor& x, const at::Tensor& gamma, const std::vector<double>& factors) {
+  const auto scales = at::tensor(at::ArrayRef<double>(factors), at::kFloat).to(x.device()).view({-1, 1, 1});
+  return at::mul(gamma.defined() ? at::mul(x, gamma) : x, scales);
+}
 
 }  // namespace
 
@@ -118,7 +125,7 @@ KERNEL(LayerScaleResidualGrad) {
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.input(2);
   if (onProcessor(dy)) {
-    const auto gradient = branchGradient(dy, residual, gamma, 1.0f, {nullptr, 1});
+    const auto gradient = branchGradient(dy, residual, gamma, {nullptr, nullptr, 1});
     call.output(gradient.residual);
     return call.output(gradient.gamma);
   }
@@ -131,9 +138,9 @@ KERNEL(AddResidualSubset) {
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
   const auto samples = call.integers();
-  const double scale = call.number();
-  if (onProcessor(x)) return call.output(addSubset(x, residual, gamma, samples, static_cast<float>(scale)));
-  call.output(at::index_add(x, 0, indexTensor(samples, x), scaledBy(call.input(1), gamma, scale)));
+  const auto scales = call.numbers();
+  if (onProcessor(x)) return call.output(addSubset(x, residual, gamma, samples, scales));
+  call.output(at::index_add(x, 0, indexTensor(samples, x), scaledBy(call.input(1), gamma, scales)));
 }
 
 KERNEL(AddResidualSubsetGrad) {
@@ -141,14 +148,14 @@ KERNEL(AddResidualSubsetGrad) {
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
   const auto samples = call.integers();
-  const double scale = call.number();
+  const auto scales = call.numbers();
   if (onProcessor(dy)) {
-    const auto gradient = branchGradient(dy, residual, gamma, static_cast<float>(scale), {samples.data(), residual.size(1)});
+    const auto gradient = branchGradient(dy, residual, gamma, {samples.data(), scales.data(), residual.size(1)});
     call.output(gradient.residual);
     if (gamma.defined()) call.output(gradient.gamma);
     return;
   }
   const auto kept = at::index_select(dy, 0, indexTensor(samples, dy));
-  call.output(scaledBy(kept, gamma, scale).to(productType()));
-  if (gamma.defined()) call.output(at::mul(kept, residual).flatten(0, 1).sum(0).mul_(scale));
+  call.output(scaledBy(kept, gamma, scales).to(productType()));
+  if (gamma.defined()) call.output(scaledBy(at::mul(kept, residual), {}, scales).flatten(0, 1).sum(0));
 }

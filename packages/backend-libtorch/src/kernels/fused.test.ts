@@ -43,9 +43,9 @@ const calls: Readonly<Record<string, () => Tensor[]>> = {
   LayerScaleResidual: () => run("LayerScaleResidual", { x: random(rows, width), residual: random(rows, width), gamma: random(width) }),
   LayerScaleResidualGrad: () => run("LayerScaleResidualGrad", { dy: random(rows, width), residual: random(rows, width), gamma: random(width) }),
   AddResidualSubset: () =>
-    run("AddResidualSubset", { x: random(61, tokens, width), residual: random(30, tokens, width), gamma: random(width) }, { indices: samples, scale: 2 }),
+    run("AddResidualSubset", { x: random(61, tokens, width), residual: random(30, tokens, width), gamma: random(width) }, { indices: samples, scales: new Float32Array(30).fill(2) }),
   AddResidualSubsetGrad: () =>
-    run("AddResidualSubsetGrad", { dy: random(61, tokens, width), residual: random(30, tokens, width), gamma: random(width) }, { indices: samples, scale: 2 }),
+    run("AddResidualSubsetGrad", { dy: random(61, tokens, width), residual: random(30, tokens, width), gamma: random(width) }, { indices: samples, scales: new Float32Array(30).fill(2) }),
   GatherRows: () => run("GatherRows", { x: random(rows, width) }, { indices: some }),
   GatherRowsGrad: () => run("GatherRowsGrad", { dy: random(some.length, width) }, { indices: some, rows: 700 + rows }),
   L2Normalize: () => run("L2Normalize", { x: random(rows, width) }, { epsilon: 1e-12 }),

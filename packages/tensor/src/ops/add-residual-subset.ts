@@ -2,22 +2,27 @@ import * as tf from "@tensorflow/tfjs-core";
 import { assertShape, differentiable, kernel } from "./op.ts";
 import { assertIndices, scatterRows, takeRows } from "./rows.ts";
 
-const scaleBy = (x: tf.Tensor, gamma: tf.Tensor | undefined, scale: number) =>
-  tf.mul(gamma ? tf.mul(x, gamma) : x, scale);
-
 const flatten = (x: tf.Tensor) => tf.reshape(x, [x.shape[0]!, -1]);
 
-const forward = kernel("AddResidualSubset", ({ x, residual, gamma }, { indices, scale }) => {
-  const update = scatterRows(flatten(scaleBy(residual, gamma, scale)), indices, x.shape[0]!);
+/** [K, N, D], each sample times its scale, and all times gamma. */
+const scaleBy = (x: tf.Tensor, gamma: tf.Tensor | undefined, scales: Float32Array) =>
+  tf.mul(gamma ? tf.mul(x, gamma) : x, tf.tensor3d(scales, [scales.length, 1, 1]));
+
+const forward = kernel("AddResidualSubset", ({ x, residual, gamma }, { indices, scales }) => {
+  const update = scatterRows(flatten(scaleBy(residual, gamma, scales)), indices, x.shape[0]!);
   return [tf.add(x, tf.reshape(update, x.shape))];
 });
 
-const backward = kernel("AddResidualSubsetGrad", ({ dy, residual, gamma }, { indices, scale }) => {
+const backward = kernel("AddResidualSubsetGrad", ({ dy, residual, gamma }, { indices, scales }) => {
   const dKept = tf.reshape(takeRows(flatten(dy), indices), residual.shape);
-  const dResidual = scaleBy(dKept, gamma, scale);
+  const dResidual = scaleBy(dKept, gamma, scales);
   if (!gamma) return [dResidual];
-  return [dResidual, tf.mul(tf.sum(tf.mul(dKept, residual), [0, 1]), scale)];
+  return [dResidual, tf.sum(scaleBy(tf.mul(dKept, residual), undefined, scales), [0, 1])];
 });
+
+/** One scale a sample. */
+const scalesOf = (scale: number | Float32Array, samples: number) =>
+  typeof scale === "number" ? new Float32Array(samples).fill(scale) : scale;
 
 /** x [R, D] with scale * gamma * residual [K, D] added at `rows`; a scale for each row or one for all. Unrecorded use only. */
 export function addSubset(
@@ -27,10 +32,8 @@ export function addSubset(
   gamma: tf.Tensor | null,
 ): tf.Tensor {
   const asSamples = (tensor: tf.Tensor) => tf.reshape(tensor, [-1, 1, x.shape[1]]);
-  const common = typeof scale === "number";
-  const scaled = common ? residual : tf.mul(residual, tf.tensor2d(scale, [scale.length, 1]));
-  const inputs = { x: asSamples(x), residual: asSamples(scaled), ...(gamma ? { gamma } : {}) };
-  return tf.reshape(forward(inputs, { indices: rows, scale: common ? scale : 1 })[0], x.shape);
+  const inputs = { x: asSamples(x), residual: asSamples(residual), ...(gamma ? { gamma } : {}) };
+  return tf.reshape(forward(inputs, { indices: rows, scales: scalesOf(scale, rows.length) })[0], x.shape);
 }
 
 /**
@@ -41,7 +44,7 @@ export function addSubset(
  * @param residual [K, N, D]
  * @param indices the K distinct samples that ran
  * @param gamma [D] of LayerScale, or null
- * @param scale makes up for the samples left out (B / K in the method)
+ * @param scale makes up for the samples left out (B / K in the method); one for all, or one for each of the K
  * @returns [B, N, D]
  */
 export function addResidualSubset(
@@ -49,13 +52,13 @@ export function addResidualSubset(
   residual: tf.Tensor3D,
   indices: Int32Array,
   gamma: tf.Tensor | null,
-  scale: number,
+  scale: number | Float32Array,
 ): tf.Tensor3D {
   assertIndices("addResidualSubset", indices, x.shape[0]);
   assertShape(new Set(indices).size === indices.length, () => "addResidualSubset: an index is there twice.");
   assertShape(tf.util.arraysEqual(residual.shape, [indices.length, x.shape[1], x.shape[2]]), () =>
     `addResidualSubset: residual [${residual.shape}] must be ${indices.length} samples of x [${x.shape}].`);
-  const attributes = { indices, scale };
+  const attributes = { indices, scales: scalesOf(scale, indices.length) };
   const result = differentiable<tf.Tensor[]>(
     "addResidualSubset",
     gamma ? [x, residual, gamma] : [x, residual],

@@ -85,16 +85,16 @@ export interface KernelTable {
     outputs: [dResidual: Info /* [R,D] */, dGamma: Info /* [D] */];
   };
 
-  /** y = x, and y[indices[k]] += scale * gamma * residual[k]. Indices are distinct and in range (checked by the op). */
+  /** y = x, and y[indices[k]] += scales[k] * gamma * residual[k]. Indices are distinct and in range (checked by the op). */
   AddResidualSubset: {
     inputs: { x: Info /* [B,N,D] */; residual: Info /* [K,N,D] */; gamma?: Info /* [D] */ };
-    attributes: { indices: Int32Array; scale: number };
+    attributes: { indices: Int32Array; scales: Float32Array };
     outputs: [y: Info /* [B,N,D] */];
   };
   /** The gradient of x is dy itself. dGamma is given only when gamma came. */
   AddResidualSubsetGrad: {
     inputs: { dy: Info /* [B,N,D] */; residual: Info; gamma?: Info };
-    attributes: { indices: Int32Array; scale: number };
+    attributes: { indices: Int32Array; scales: Float32Array };
     outputs: [dResidual: Info /* [K,N,D] */, dGamma?: Info /* [D] */];
   };
 

@@ -3,5 +3,5 @@ export { describeBackendConformance, type ConformanceOptions } from "./conforman
 export { expectClose, expectNoLeaks, float32Tolerance, type Tolerance } from "./expectations.ts";
 export { directionalDerivative, numericalGradient } from "./numerical-gradient.ts";
 export type { OpCase } from "./op-case.ts";
-export { erf } from "./reference.ts";
+export { blockDiagonalAttention as blockDiagonalAttentionOf, erf } from "./reference.ts";
 export { normal, toTensor, uniform, values, type Values } from "./values.ts";

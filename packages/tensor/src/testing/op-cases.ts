@@ -192,13 +192,19 @@ const subsetCases = [
   { shape: [9, 61, 67], indices: [6, 0, 2, 8, 5, 1, 7] },
 ].flatMap(({ shape, indices }) => [true, false].map((withGamma): OpCase => {
   const chosen = Int32Array.from(indices);
-  const scale = shape[0]! / indices.length;
+  const common = shape[0]! / indices.length;
+  // The larger ones with a scale each.
+  const scales = Float32Array.from(indices, (_, k) => (shape[0]! > 4 ? 1 + k / 2 : common));
+  const scale = shape[0]! > 4 ? scales : common;
   return {
     op: "addResidualSubset",
     title: `${indices.length} of ${named(shape)}${withGamma ? "" : " without gamma"}`,
     inputs: [normal(shape, 1), normal([indices.length, shape[1]!, shape[2]!], 2), ...(withGamma ? [normal([shape[2]!], 3)] : [])],
     run: (x, residual, gamma) => addResidualSubset(x as tf.Tensor3D, residual as tf.Tensor3D, chosen, gamma ?? null, scale),
-    reference: (x, residual, gamma) => reference.addResidualSubset(x!, residual!, chosen, gamma ?? null, scale),
+    reference: (x, residual, gamma) => {
+      const scaled = residual!.map((value, i) => value * scales[Math.floor((i * chosen.length) / residual!.length)]!);
+      return reference.addResidualSubset(x!, scaled, chosen, gamma ?? null, 1);
+    },
     shape,
   };
 }));

@@ -51,6 +51,14 @@ export class KernelContext {
     });
   }
 
+  /** The same, filled with float32 numbers. */
+  withNumbers<T>(values: ArrayLike<number>, use: (pointer: number) => T): T {
+    return this.withFloats(values.length, (pointer) => {
+      new Float32Array(this.heap.memory.buffer, pointer, values.length).set(values);
+      return use(pointer);
+    });
+  }
+
   /** Float64 numbers that kernels left at `pointer`. */
   readDoubles(pointer: number, count: number): Float64Array {
     return new Float64Array(this.heap.memory.buffer, pointer, count);
