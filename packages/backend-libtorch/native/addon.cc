@@ -2,6 +2,7 @@
 // threads and precision. Every C++ exception becomes a JavaScript Error here; none may pass.
 #include <napi.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "call.h"
@@ -49,21 +50,44 @@ auto guarded(const Napi::Env& env, Body body, What what) -> decltype(body()) {
   }
 }
 
+/** @throws std::invalid_argument where it is no whole number in [0, limit) */
+std::uint64_t wholeNumber(const Napi::Value& value, double limit, const char* what) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (number >= 0 && number < limit && number == std::floor(number)) return static_cast<std::uint64_t>(number);
+  const auto came = value.IsNumber() ? std::string(value.ToString()) : "no number";
+  throw std::invalid_argument(std::string("a ") + what + " was expected, " + came + " came");
+}
+
+/** What a double holds without loss. */
+constexpr double kSafeNumbers = 9007199254740992.0;
+
+Handle handleOf(const Napi::Value& value) { return wholeNumber(value, kSafeNumbers, "handle of a tensor"); }
+
 std::vector<std::int64_t> sizesOf(const Napi::Value& value) {
+  if (!value.IsArray()) throw std::invalid_argument("the sizes are no array");
   const auto array = value.As<Napi::Array>();
   std::vector<std::int64_t> sizes(array.Length());
-  for (std::uint32_t i = 0; i < sizes.size(); i++) sizes[i] = array.Get(i).As<Napi::Number>().Int64Value();
+  for (std::uint32_t i = 0; i < sizes.size(); i++) sizes[i] = static_cast<std::int64_t>(wholeNumber(array.Get(i), kSafeNumbers, "size"));
   return sizes;
 }
 
-Handle handleOf(const Napi::Value& value) {
-  const double handle = value.As<Napi::Number>().DoubleValue();
-  if (!(handle >= 0)) throw std::out_of_range("not a tensor");
-  return static_cast<Handle>(handle);
-}
+/** The memory of a typed array, which may be shared with other threads. */
+struct Bytes {
+  explicit Bytes(const Napi::Value& value) {
+    if (!value.IsTypedArray()) throw std::invalid_argument("the values are no typed array");
+    std::size_t elements = 0;
+    napi_get_typedarray_info(value.Env(), value, nullptr, &elements, &data, nullptr, nullptr);
+    count = elements * value.As<Napi::TypedArray>().ElementSize();
+  }
+
+  void* data = nullptr;
+  std::size_t count;
+};
 
 /** setFrame(frame: Float64Array) */
 void setFrame(const Napi::CallbackInfo& info) {
+  const bool fits = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+  if (!fits) throw Napi::TypeError::New(info.Env(), "The frame is no Float64Array");
   auto array = info[0].As<Napi::Float64Array>();
   frameReference = Napi::Persistent(array);
   frameReference.SuppressDestruct();
@@ -80,23 +104,22 @@ Napi::Value kernelNames(const Napi::CallbackInfo& info) {
 
 /** run(kernel: number): inputs and attributes are in the frame, outputs will be. */
 void run(const Napi::CallbackInfo& info) {
-  const auto index = info[0].As<Napi::Number>().Uint32Value();
-  if (index >= kernels().size()) throw Napi::Error::New(info.Env(), "There is no kernel number " + std::to_string(index));
-  const Kernel& kernel = kernels()[index];
-  std::string inputs;
+  std::string called = "Running a kernel";
   guarded(
       info.Env(),
       [&] {
+        const Kernel& kernel = kernels()[wholeNumber(info[0], static_cast<double>(kernels().size()), "number of a kernel")];
+        called = kernel.name;
         Call call(frame, frameCapacity);
         try {
           kernel.run(call);
           call.finish();
         } catch (...) {
-          inputs = call.describeInputs();
+          called += "(" + call.describeInputs() + ")";
           throw;
         }
       },
-      [&] { return std::string(kernel.name) + "(" + inputs + ")"; });
+      [&] { return called; });
 }
 
 /** Memory of the processor for a tensor that goes to the device; one for a GPU is pinned, so that nothing waits for the copy. */
@@ -108,17 +131,15 @@ at::Tensor staging(at::IntArrayRef sizes, Dtype dtype) {
 
 /** create(values: Float32Array | Int32Array | Uint8Array, dtype: number, sizes: number[]): handle */
 Napi::Value create(const Napi::CallbackInfo& info) {
-  const auto sizes = sizesOf(info[2]);
   return guarded(
       info.Env(),
       [&]() -> Napi::Value {
-        const auto values = info[0].As<Napi::TypedArray>();
-        auto tensor = staging(sizes, static_cast<Dtype>(info[1].As<Napi::Number>().Int32Value()));
-        if (tensor.nbytes() != values.ByteLength()) {
-          throw std::invalid_argument(std::to_string(values.ByteLength()) + " bytes came, the shape needs " + std::to_string(tensor.nbytes()));
+        const Bytes values(info[0]);
+        auto tensor = staging(sizesOf(info[2]), static_cast<Dtype>(wholeNumber(info[1], 256, "dtype")));
+        if (tensor.nbytes() != values.count) {
+          throw std::invalid_argument(std::to_string(values.count) + " bytes came, the shape needs " + std::to_string(tensor.nbytes()));
         }
-        const auto* bytes = static_cast<const char*>(values.ArrayBuffer().Data()) + values.ByteOffset();
-        if (tensor.nbytes() > 0) std::memcpy(tensor.data_ptr(), bytes, tensor.nbytes());
+        if (tensor.nbytes() > 0) std::memcpy(tensor.data_ptr(), values.data, tensor.nbytes());
         if (tensor.dim() > 0) tensor = tensor.to(settings().device, /*non_blocking=*/true);
         return Napi::Number::New(info.Env(), static_cast<double>(tensors().insert(std::move(tensor))));
       },
@@ -223,12 +244,17 @@ Napi::Value owners(const Napi::CallbackInfo& info) {
 
 /** configure({ device?, threads?, bf16?, processorLoops? }) */
 void configure(const Napi::CallbackInfo& info) {
-  const auto options = info[0].As<Napi::Object>();
   guarded(
       info.Env(),
       [&] {
+        if (!info[0].IsObject()) throw std::invalid_argument("the options are no object");
+        const auto options = info[0].As<Napi::Object>();
         if (options.Has("device")) settings().device = deviceOf(options.Get("device").As<Napi::String>());
-        if (options.Has("threads")) setThreads(options.Get("threads").As<Napi::Number>().Int32Value());
+        if (options.Has("threads")) {
+          const auto threads = wholeNumber(options.Get("threads"), 1 << 16, "number of threads");
+          if (threads == 0) throw std::invalid_argument("at least one thread was expected");
+          setThreads(static_cast<int>(threads));
+        }
         if (options.Has("bf16")) settings().bf16 = options.Get("bf16").As<Napi::Boolean>();
         if (options.Has("processorLoops")) settings().processorLoops = options.Get("processorLoops").As<Napi::Boolean>();
       },

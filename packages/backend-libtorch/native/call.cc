@@ -31,11 +31,11 @@ Dtype dtypeOf(const at::Tensor& tensor) {
 }
 
 Call::Call(double* frame, std::size_t capacity) : frame_(frame), capacity_(capacity) {
-  const auto count = static_cast<std::size_t>(next());
+  const std::size_t count = length();
   inputs_.reserve(count);
   handles_.reserve(count);
   for (std::size_t i = 0; i < count; i++) {
-    const double handle = next();
+    const std::int64_t handle = integer();
     const auto sizes = integers();
     handles_.push_back(handle < 0 ? Handle{} : static_cast<Handle>(handle));
     if (handle < 0) {
@@ -55,18 +55,42 @@ double Call::next() {
 
 double Call::number() { return next(); }
 
-std::int64_t Call::integer() { return static_cast<std::int64_t>(next()); }
+namespace {
+
+/** Without what is after the point. @throws std::invalid_argument for what is not finite, or beyond the whole numbers of a double */
+std::int64_t integerOf(double value) {
+  constexpr double kLimit = 9007199254740992.0;
+  if (value >= -kLimit && value <= kLimit) return static_cast<std::int64_t>(value);
+  throw std::invalid_argument(std::to_string(value) + " came where a whole number was expected");
+}
+
+}  // namespace
+
+std::int64_t Call::integer() { return integerOf(next()); }
+
+std::size_t Call::length() {
+  const std::int64_t count = integer();
+  if (count < 0 || static_cast<std::size_t>(count) > capacity_ - position_) throw std::out_of_range("the kernel reads more than it was given");
+  return static_cast<std::size_t>(count);
+}
 
 at::ArrayRef<double> Call::list() {
-  const auto count = static_cast<std::size_t>(next());
-  if (count > capacity_ - position_) throw std::out_of_range("the kernel reads more than it was given");
+  const std::size_t count = length();
   position_ += count;
   return {frame_ + position_ - count, count};
 }
 
 std::vector<std::int64_t> Call::integers() {
   const auto values = list();
-  return {values.begin(), values.end()};
+  std::vector<std::int64_t> result(values.size());
+  std::transform(values.begin(), values.end(), result.begin(), integerOf);
+  return result;
+}
+
+std::vector<std::int64_t> Call::integers(std::size_t count) {
+  auto values = integers();
+  if (values.size() == count) return values;
+  throw std::invalid_argument(std::to_string(values.size()) + " numbers came where " + std::to_string(count) + " were expected");
 }
 
 std::vector<double> Call::numbers() { return list().vec(); }

@@ -40,6 +40,8 @@ class Call {
   std::int64_t integer();
   bool flag() { return number() != 0; }
   std::vector<std::int64_t> integers();
+  /** The same, of which there must be `count`. */
+  std::vector<std::int64_t> integers(std::size_t count);
   std::vector<double> numbers();
   at::ScalarType dtype();
 
@@ -54,6 +56,8 @@ class Call {
 
  private:
   double next();
+  /** How many numbers follow. */
+  std::size_t length();
   at::ArrayRef<double> list();
 
   double* frame_;

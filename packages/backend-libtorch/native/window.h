@@ -7,7 +7,7 @@
 struct Window {
   /** Reads [strides, dilations, rows above, rows below, columns before, columns after, whether channels are last]. */
   explicit Window(Call& call)
-      : stride(call.integers()), dilation(call.integers()), padding(call.integers()), channelsLast(call.flag()) {}
+      : stride(call.integers(2)), dilation(call.integers(2)), padding(call.integers(4)), channelsLast(call.flag()) {}
 
   std::vector<std::int64_t> stride;
   std::vector<std::int64_t> dilation;

@@ -16,7 +16,12 @@ interface TensorData {
 /** What an output of rank 6 takes in the frame, and more. */
 const doublesPerOutput = 10;
 
-const absent = { handle: -1, shape: [] } as const;
+/** Brings a tensor from another backend. @throws Error for one that is on none */
+function moveData(backend: tf.KernelBackend, dataId: tf.DataId): void {
+  const engine = tf.engine();
+  if (!engine.state.tensorInfo.has(dataId)) throw new Error("A tensor was used after it was disposed of.");
+  engine.moveData(backend, dataId);
+}
 
 export class LibtorchBackend extends tf.KernelBackend {
   private readonly data: tf.DataStorage<TensorData>;
@@ -27,7 +32,7 @@ export class LibtorchBackend extends tf.KernelBackend {
 
   constructor(private readonly addon: Addon) {
     super();
-    this.data = new tf.DataStorage(this, tf.engine());
+    this.data = new tf.DataStorage(this, { moveData });
     this.frame = new CallFrame(addon);
     this.kernels = new Map(addon.kernelNames().map((name, i) => [name, i]));
   }
@@ -64,9 +69,19 @@ export class LibtorchBackend extends tf.KernelBackend {
    * @param outputCount to be given where it may be large
    */
   run(kernel: string, inputs: readonly (tf.TensorInfo | undefined)[], attributes: readonly Attribute[] = [], outputCount = 1): tf.TensorInfo[] {
-    const operands = inputs.map((info) => (info === undefined ? absent : { handle: this.data.get(info.dataId).handle, shape: info.shape }));
-    const outputs = this.frame.run(this.kernels.get(kernel)!, operands, attributes, outputCount * doublesPerOutput);
-    return outputs.map(({ handle, dtype, shape }) => ({ dataId: this.own(handle, dtype), shape, dtype }));
+    const { frame } = this;
+    frame.start(inputs.length, outputCount * doublesPerOutput);
+    for (const info of inputs) {
+      if (info === undefined) frame.addInput(-1, []);
+      else frame.addInput(this.data.get(info.dataId).handle, info.shape);
+    }
+    for (const attribute of attributes) frame.addAttribute(attribute);
+    const outputs: tf.TensorInfo[] = [];
+    for (let left = frame.run(this.kernels.get(kernel)!); left > 0; left--) {
+      const { handle, dtype, shape } = frame.nextOutput();
+      outputs.push({ dataId: this.own(handle, dtype), shape, dtype });
+    }
+    return outputs;
   }
 
   /** The memory of `info` under another shape. */

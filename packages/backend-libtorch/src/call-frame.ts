@@ -15,6 +15,7 @@ export interface Output {
 
 const startCapacity = 4096;
 
+/** A call is `start`, an `addInput` each, an `addAttribute` each, `run`, and a `nextOutput` for each output. */
 export class CallFrame {
   private frame = new Float64Array(startCapacity);
   private position = 0;
@@ -23,38 +24,42 @@ export class CallFrame {
     addon.setFrame(this.frame);
   }
 
-  /**
-   * Runs kernel number `kernel`. An absent input has the handle -1.
-   * @param room how many doubles the outputs may take
-   * @throws Error with the kernel's name, the inputs' shapes and the cause
-   */
-  run(kernel: number, inputs: readonly { handle: Handle; shape: readonly number[] }[], attributes: readonly Attribute[], room: number): Output[] {
+  /** @param room how many doubles the outputs may take */
+  start(inputs: number, room: number): void {
     if (room > this.frame.length) this.grow(room);
     this.position = 0;
-    this.put(inputs.length);
-    for (const { handle, shape } of inputs) {
-      this.put(handle);
-      this.putList(shape);
-    }
-    for (const attribute of attributes) {
-      if (typeof attribute === "object") this.putList(attribute);
-      else this.put(Number(attribute));
-    }
-    this.addon.run(kernel);
-    return this.outputs();
+    this.put(inputs);
   }
 
-  private outputs(): Output[] {
+  /** The next input; an absent one has the handle -1. */
+  addInput(handle: Handle, shape: readonly number[]): void {
+    this.put(handle);
+    this.putList(shape);
+  }
+
+  addAttribute(attribute: Attribute): void {
+    if (typeof attribute === "object") this.putList(attribute);
+    else this.put(Number(attribute));
+  }
+
+  /**
+   * Runs kernel number `kernel`; gives the number of its outputs.
+   * @throws Error with the kernel's name, the inputs' shapes and the cause
+   */
+  run(kernel: number): number {
+    this.addon.run(kernel);
+    this.position = 1;
+    return this.frame[0]!;
+  }
+
+  nextOutput(): Output {
     const { frame } = this;
-    let position = 0;
-    return Array.from({ length: frame[position++]! }, () => {
-      const handle = frame[position++]!;
-      const dtype = dtypeOfCode(frame[position++]!);
-      const rank = frame[position++]!;
-      const shape: number[] = [];
-      for (let axis = 0; axis < rank; axis++) shape.push(frame[position++]!);
-      return { handle, dtype, shape };
-    });
+    const handle = frame[this.position++]!;
+    const dtype = dtypeOfCode(frame[this.position++]!);
+    const rank = frame[this.position++]!;
+    const shape: number[] = [];
+    for (let axis = 0; axis < rank; axis++) shape.push(frame[this.position++]!);
+    return { handle, dtype, shape };
   }
 
   private putList(list: ArrayLike<number>): void {

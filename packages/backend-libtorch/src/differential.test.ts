@@ -12,6 +12,7 @@ import { indexingCalls } from "./testing/indexing-calls.ts";
 import type { Generators, KernelCall } from "./testing/kernel-call.ts";
 import { moveCalls } from "./testing/move-calls.ts";
 import { reductionCalls } from "./testing/reduction-calls.ts";
+import { testDevice } from "./testing/test-device.ts";
 
 const generators: Generators = { ...elementwiseCalls, ...imageCalls, ...indexingCalls, ...moveCalls, ...reductionCalls };
 
@@ -69,7 +70,7 @@ if (why === undefined) {
   describe.each([{ processorLoops: true }, { processorLoops: false }])("kernels of the libtorch backend, $processorLoops loops for the processor", ({ processorLoops }) => {
     beforeAll(async () => {
       await useBackend({ name: "cpu" });
-      await start({ device: "cpu", threads: 2, processorLoops });
+      await start({ device: testDevice, threads: 2, processorLoops });
     });
 
     it("all have a generator here", () => {

@@ -64,7 +64,7 @@ std::vector<std::int64_t> nearest(std::int64_t count, std::int64_t size, bool al
 }  // namespace
 
 KERNEL(ResizeBilinear) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
   auto x = call.input(0).to(at::kFloat);
@@ -86,7 +86,7 @@ KERNEL(ResizeBilinearGrad) {
 }
 
 KERNEL(ResizeNearestNeighbor) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
   auto x = call.input(0);
@@ -128,7 +128,7 @@ at::Tensor isInside(const at::Tensor& places, std::int64_t count) { return at::l
 
 /** Inputs image, boxes [B, 4], the image of each box [B]; [size, bilinear or nearest, value outside]. */
 KERNEL(CropAndResize) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const bool bilinear = call.flag();
   const double outside = call.number();
   const auto image = call.input(0).to(at::kFloat);

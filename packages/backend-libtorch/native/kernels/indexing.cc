@@ -39,8 +39,8 @@ void writeRows(at::Tensor& base, const at::Tensor& rows, const at::Tensor& updat
 
 /** x [B, O, D, S] along D by indices [B, I]: [sizes of x, sizes of the indices, shape of the result]. */
 KERNEL(GatherV2) {
-  const auto x = call.stored(0).view(call.integers());
-  const auto indices = checkedIndices(call.input(1), x.size(2), x).view(call.integers());
+  const auto x = call.stored(0).view(call.integers(4));
+  const auto indices = checkedIndices(call.input(1), x.size(2), x).view(call.integers(2));
   const auto shape = call.integers();
   if (x.size(0) == 1) return call.output(at::index_select(x, 2, indices.view({-1})).view(shape));
   const auto batches = at::arange(x.size(0), indices.options()).unsqueeze(1);
@@ -132,7 +132,7 @@ KERNEL(TopK) {
   const std::int64_t k = call.integer();
   const auto x = call.input(0);
   const std::int64_t width = x.size(-1);
-  if (k > width) throw std::invalid_argument("the last axis has " + std::to_string(width) + " elements, fewer than k = " + std::to_string(k));
+  if (k < 0 || k > width) throw std::invalid_argument("k = " + std::to_string(k) + " is not in [0, " + std::to_string(width) + "], the elements of the last axis");
   if (!onProcessor(x) || x.scalar_type() == at::kBool) {
     const auto sorted = at::sort(x.scalar_type() == at::kBool ? x.to(at::kByte) : x, true, -1, true);
     call.output(std::get<0>(sorted).narrow(-1, 0, k).to(x.scalar_type()));

@@ -16,29 +16,28 @@ KERNEL(Rearrange) {
 }
 
 KERNEL(Slice) {
-  const auto begin = call.integers();
-  const auto size = call.integers();
   auto x = call.stored(0);
-  for (std::size_t axis = 0; axis < begin.size(); axis++) {
-    if (size[axis] != x.size(axis)) x = x.narrow(static_cast<std::int64_t>(axis), begin[axis], size[axis]);
+  const auto begin = call.integers(x.dim());
+  const auto size = call.integers(x.dim());
+  for (std::int64_t axis = 0; axis < x.dim(); axis++) {
+    if (size[axis] != x.size(axis)) x = x.narrow(axis, begin[axis], size[axis]);
   }
   call.output(x);
 }
 
 /** [begin, sizes, strides]; a negative stride goes backwards, which a view of LibTorch cannot. */
 KERNEL(StridedSlice) {
-  const auto begin = call.integers();
-  const auto size = call.integers();
-  const auto stride = call.integers();
   auto x = call.stored(0);
+  const auto begin = call.integers(x.dim());
+  const auto size = call.integers(x.dim());
+  const auto stride = call.integers(x.dim());
   std::vector<std::int64_t> backwards;
-  for (std::size_t i = 0; i < begin.size(); i++) {
-    const auto axis = static_cast<std::int64_t>(i);
-    const std::int64_t last = begin[i] + (size[i] - 1) * stride[i];
-    const std::int64_t low = std::min(begin[i], last);
-    if (size[i] == 0) x = x.narrow(axis, 0, 0);
-    else x = x.slice(axis, low, std::max(begin[i], last) + 1, std::abs(stride[i]));
-    if (stride[i] < 0) backwards.push_back(axis);
+  for (std::int64_t axis = 0; axis < x.dim(); axis++) {
+    const std::int64_t last = begin[axis] + (size[axis] - 1) * stride[axis];
+    const std::int64_t low = std::min(begin[axis], last);
+    if (size[axis] == 0) x = x.narrow(axis, 0, 0);
+    else x = x.slice(axis, low, std::max(begin[axis], last) + 1, std::abs(stride[axis]));
+    if (stride[axis] < 0) backwards.push_back(axis);
   }
   call.output(backwards.empty() ? x : at::flip(x, backwards));
 }
@@ -79,9 +78,9 @@ KERNEL(Reverse) {
 
 /** Paddings [before, after] of each axis, and what they are filled with. (LibTorch's own refuses results without elements.) */
 KERNEL(PadV2) {
-  const auto paddings = call.integers();
-  const double value = call.number();
   const auto& x = call.stored(0);
+  const auto paddings = call.integers(2 * x.dim());
+  const double value = call.number();
   auto sizes = x.sizes().vec();
   for (std::size_t axis = 0; axis < sizes.size(); axis++) sizes[axis] += paddings[2 * axis] + paddings[2 * axis + 1];
   const auto y = at::full(sizes, value, x.options());
@@ -93,14 +92,18 @@ KERNEL(PadV2) {
 
 /** Paddings [before, after] of each axis; `offset` is 0 where the edge itself is not repeated (reflect), 1 where it is (symmetric). */
 KERNEL(MirrorPad) {
-  const auto paddings = call.integers();
-  const std::int64_t offset = call.integer();
   auto x = call.stored(0);
+  const auto paddings = call.integers(2 * x.dim());
+  const std::int64_t offset = call.integer();
   for (std::int64_t axis = 0; axis < x.dim(); axis++) {
     const std::int64_t before = paddings[2 * axis];
     const std::int64_t after = paddings[2 * axis + 1];
     if (before == 0 && after == 0) continue;
     const std::int64_t size = x.size(axis);
+    const std::int64_t most = size - 1 + offset;
+    if (std::min(before, after) < 0 || std::max(before, after) > most) {
+      throw std::invalid_argument("the paddings of axis " + std::to_string(axis) + " are not in [0, " + std::to_string(most) + "]");
+    }
     std::vector<std::int64_t> sources;
     for (std::int64_t at = -before; at < size + after; at++) {
       sources.push_back(at < 0 ? -at - offset : at >= size ? 2 * (size - 1) - at + offset : at);

@@ -23,7 +23,7 @@ constexpr double kLowest = -std::numeric_limits<double>::infinity();
 }  // namespace
 
 KERNEL(MaxPool) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const Window window(call);
   const auto x = call.input(0);
   const auto image = window.padded(window.channelsFirst(isWhole(x) ? x.to(at::kDouble) : x), kLowest);
@@ -32,7 +32,7 @@ KERNEL(MaxPool) {
 
 /** Inputs dy, x. The gradient goes to the first largest element of each window. */
 KERNEL(MaxPoolGrad) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const Window window(call);
   const auto dy = window.channelsFirst(call.input(0));
   const auto image = window.padded(window.channelsFirst(call.input(1).to(at::kFloat)), kLowest);
@@ -42,7 +42,7 @@ KERNEL(MaxPoolGrad) {
 }
 
 KERNEL(AvgPool) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const Window window(call);
   const auto image = window.channelsFirst(call.input(0).to(at::kFloat));
   call.output(window.back(sumPool(window.padded(image, 0), size, window).div_(counts(image, size, window))));
@@ -50,7 +50,7 @@ KERNEL(AvgPool) {
 
 /** Inputs dy, x. */
 KERNEL(AvgPoolGrad) {
-  const auto size = call.integers();
+  const auto size = call.integers(2);
   const Window window(call);
   const auto image = window.channelsFirst(call.input(1).to(at::kFloat));
   const auto share = at::div(window.channelsFirst(call.input(0)), counts(image, size, window));

@@ -38,7 +38,8 @@ export const blockKernels: KernelBodies = {
     const blocks = tf.util.sizeFromShape(blockShape);
     const seen = getReshaped(x!.shape, blockShape, blocks);
     const shape = getReshapedPermuted(x!.shape, blockShape, blocks);
-    const [begin, size] = [getSliceBeginCoords(crops, blockShape.length), getSliceSize(shape, crops, blockShape.length)];
+    const [starts, sizes] = [getSliceBeginCoords(crops, blockShape.length), getSliceSize(shape, crops, blockShape.length)];
+    const [begin, size] = [shape.map((_, axis) => starts[axis] ?? 0), shape.map((whole, axis) => sizes[axis] ?? whole)];
     return consume(backend, one(backend.run("Rearrange", [x], [seen, getPermuted(seen.length, blockShape.length), shape])), (whole) =>
       one(backend.run("Slice", [whole], [begin, size])));
   },

@@ -8,15 +8,10 @@ const { parseAxisParam } = tf.util;
 /** The one axis that `axis` names, from 0. */
 const axisOf = (axis: unknown, shape: readonly number[]): number => parseAxisParam(axis as number, [...shape])[0]!;
 
-/** True when only axes of size 1 change their place. */
+/** True when only axes of size 1 change their place: all others come in their order. */
 function movesNothing(shape: readonly number[], perm: readonly number[]): boolean {
-  let last = -1;
-  for (const axis of perm) {
-    if (shape[axis] === 1) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
+  const isLong = (axis: number) => shape[axis] !== 1;
+  return perm.length === shape.length && tf.util.arraysEqual(perm.filter(isLong), [...shape.keys()].filter(isLong));
 }
 
 function slice(backend: LibtorchBackend, x: tf.TensorInfo, begin: readonly number[], size: readonly number[]): tf.TensorInfo {

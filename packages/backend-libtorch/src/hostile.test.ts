@@ -1,0 +1,203 @@
+// What a program should not do gives an Error that says what came, and the process goes on.
+import { tf } from "@dinov2/tensor";
+import { expectNoLeaks } from "@dinov2/tensor/testing";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Addon, loadAddon } from "./addon.ts";
+import { type LibtorchBackend, start } from "./index.ts";
+import { testDevice } from "./testing/test-device.ts";
+
+const loaded = loadAddon();
+if (typeof loaded === "string") {
+  console.log(`skipped: backend libtorch, as ${loaded}`);
+  it.skip(`backend libtorch: ${loaded}`, () => {});
+} else {
+  const { addon } = loaded;
+  describe("the libtorch backend", () => {
+    beforeAll(() => start({ device: testDevice }));
+    afterEach(() => expect(tf.tidy(() => tf.add([1, 2], [3, 4]).dataSync())).toEqual(Float32Array.of(4, 6)));
+    describe("refuses, and goes on", programTests);
+    describe("through its addon refuses, and goes on", () => addonTests(addon));
+  });
+}
+
+const run = (kernel: string, inputs: tf.NamedTensorMap | tf.Tensor[], attributes: object = {}) =>
+  tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attributes as tf.NamedAttrMap);
+
+const disposed = "was used after it was disposed of";
+
+function programTests(): void {
+  it("a tensor after it was disposed of", () => {
+    const tensor = tf.tensor1d([1, 2]);
+    const { dataId } = tensor;
+    tensor.dispose();
+    expect(() => tf.add(tensor, 1)).toThrow(disposed);
+    expect(() => (tf.backend() as LibtorchBackend).run("Neg", [{ dataId, shape: [2], dtype: "float32" }])).toThrow(disposed);
+    expect(() => (tf.backend() as LibtorchBackend).readSync(dataId)).toThrow(disposed);
+  });
+
+  it("shapes that do not fit, with the op and both shapes", () => {
+    const [a, b] = [tf.ones([2, 3]), tf.ones([4])];
+    expect(() => run("Add", { a, b })).toThrow(/^Add\(\[2, 3\] float32, \[4\] float32\): The size of tensor a \(3\) must match/);
+    expect(() => run("BatchMatMul", { a, b: a }, { transposeA: false, transposeB: false })).toThrow(/^BatchMatMul\(\[2, 3\] float32, \[2, 3\] float32\): /);
+    expect(() => run("Concat", [a, b], { axis: 0 })).toThrow();
+    expect(() => run("Slice", { x: a }, { begin: [0, 2], size: [2, 2] })).toThrow();
+    expect(() => run("Transpose", { x: a }, { perm: [1, 1] })).toThrow(/^Transpose\(\[2, 3\] float32\): /);
+    expect(() => run("Conv2D", { x: tf.ones([1, 4, 4, 3]), filter: tf.ones([2, 2, 5, 1]) }, { strides: 1, pad: "same", dataFormat: "NHWC", dilations: 1 })).toThrow();
+    tf.dispose([a, b]);
+  });
+
+  it("indices outside of their axis, by name", () => {
+    const x = tf.ones([3, 2]);
+    for (const index of [3, -1, 2 ** 30]) {
+      const message = `the index ${index} is not in [0, 2]`;
+      const [indices, nested] = [tf.tensor1d([0, index], "int32"), tf.tensor2d([[index]], [1, 1], "int32")];
+      expect(() => tf.gather(x, indices)).toThrow(message);
+      expect(() => tf.gatherND(x, nested)).toThrow(message);
+      expect(() => tf.scatterND(nested, tf.ones([1, 2]), [3, 2])).toThrow(message);
+      expect(() => tf.tensorScatterUpdate(x, nested, tf.ones([1, 2]))).toThrow(message);
+      expect(() => tf.sparseToDense(nested, [1], [3])).toThrow(message);
+      tf.dispose([indices, nested]);
+    }
+    x.dispose();
+  });
+
+  it("int32 divided by 0, and the smallest one by -1, which stop a C program: they give what JavaScript gives", () => {
+    const [a, b] = [tf.tensor1d([-(2 ** 31), 7, -7], "int32"), tf.tensor1d([-1, 0, 2], "int32")];
+    tf.tidy(() => {
+      expect(tf.floorDiv(a, b).dataSync()).toEqual(Int32Array.of(-(2 ** 31), 0, -4));
+      expect(tf.mod(a, b).dataSync()).toEqual(Int32Array.of(0, 0, 1));
+      expect(tf.cast(tf.tensor1d([NaN, Infinity, 1e20, -1.9]), "int32").dataSync()).toEqual(Int32Array.of(0, 0, 0, -1));
+    });
+    tf.dispose([a, b]);
+  });
+
+  it("what fits into no memory, and leaks nothing", () => {
+    for (const shape of [[2 ** 50], [2 ** 40, 2 ** 10], [2 ** 31, 2 ** 31, 2 ** 31]]) {
+      expect(() => run("Fill", {}, { shape, value: 1, dtype: "float32" })).toThrow(/^Fill\(\): /);
+    }
+    expect(() => run("Fill", {}, { shape: [2 ** 50], value: 1, dtype: "float32" })).toThrow("out of memory");
+    expectNoLeaks(() => {
+      const x = tf.ones([2 ** 12]);
+      expect(() => tf.tile(x, [2 ** 44])).toThrow("out of memory");
+      return x;
+    });
+  });
+
+  it("dtypes that LibTorch tensors do not have here", () => {
+    expect(() => tf.tensor1d(["a", "b"])).toThrow("The libtorch backend has no string tensors; it has float32, int32, bool.");
+    expect(() => tf.complex([1], [2])).toThrow("Kernel 'Complex' not registered for backend 'libtorch'");
+    expect(() => tf.cast([1], "complex64")).toThrow("complex64");
+  });
+
+  it("dtypes that an op does not take, with the op", () => {
+    const truth = tf.tensor1d([true, false]);
+    expect(() => run("Sub", { a: truth, b: truth })).toThrow(/^Sub\(\[2\] bool, \[2\] bool\): /);
+    expect(() => run("Neg", { x: truth })).toThrow(/^Neg\(\[2\] bool\): /);
+    truth.dispose();
+  });
+
+  it("a kernel that it does not have, by name", () => {
+    expect(() => tf.spectral.fft(tf.complex([1], [2]))).toThrow("not registered for backend 'libtorch'");
+    expect(() => tf.image.transform(tf.ones([1, 2, 2, 1]) as tf.Tensor4D, tf.ones([1, 8]) as tf.Tensor2D)).toThrow("Kernel 'Transform' not registered for backend 'libtorch'");
+    expect(() => (tf.backend() as LibtorchBackend).run("Nothing", [])).toThrow("number of a kernel was expected");
+  });
+
+  it("attributes that make no sense", () => {
+    const x = tf.ones([2, 3]);
+    const truth = (kernel: string, attributes: object) => expect(() => run(kernel, { x }, attributes), `${kernel} ${JSON.stringify(attributes)}`);
+    truth("Sum", { axis: 5, keepDims: false }).toThrow("axis");
+    truth("ArgMax", { axis: 2 }).toThrow("axis");
+    truth("TopK", { k: 4, sorted: true }).toThrow("k = 4 is not in [0, 3]");
+    truth("TopK", { k: -1, sorted: true }).toThrow("k = -1 is not in [0, 3]");
+    truth("TopK", { k: NaN, sorted: true }).toThrow("came where a whole number was expected");
+    truth("Tile", { reps: [2] }).toThrow(/^Tile\(/);
+    truth("Tile", { reps: [-1, 2] }).toThrow();
+    truth("PadV2", { paddings: [[1, 1]], constantValue: 0 }).toThrow("2 numbers came where 4 were expected");
+    truth("PadV2", { paddings: [[-3, 0], [0, 0]], constantValue: 0 }).toThrow();
+    truth("MirrorPad", { paddings: [[0, 2], [0, 0]], mode: "reflect" }).toThrow("the paddings of axis 0 are not in [0, 1]");
+    truth("Reshape", { shape: [4] }).toThrow("Size(6) must match the product of shape 4");
+    x.dispose();
+  });
+}
+
+function addonTests(addon: Addon): void {
+  const wrongs = [undefined, null, NaN, -1, 0.5, Infinity, -Infinity, 2 ** 60, "1", {}, [], () => {}, Symbol("no number"), 12n];
+  const any = addon as unknown as Record<string, (...values: unknown[]) => unknown>;
+
+  it("handles that are none", () => {
+    for (const name of ["release", "read", "readAsync", "owners"]) {
+      for (const wrong of [...wrongs, 2 ** 40, 0xffffff]) expect(() => any[name]!(wrong), `${name}(${String(wrong)})`).toThrow();
+      expect(() => any[name]!()).toThrow();
+    }
+  });
+
+  it("a handle after its release", () => {
+    const handle = addon.create(Float32Array.of(1), 0, [1]);
+    addon.release(handle);
+    const [other] = [addon.create(Float32Array.of(2), 0, [1])];
+    for (const name of ["release", "read", "readAsync", "owners"]) expect(() => any[name]!(handle)).toThrow(disposed);
+    expect(addon.read(other)).toEqual(Float32Array.of(2));
+    addon.release(other);
+  });
+
+  it("values, dtypes and sizes that make no tensor", () => {
+    const one = Float32Array.of(1);
+    const create = any["create"]!;
+    for (const wrong of wrongs) {
+      expect(() => create(wrong, 0, [1]), `values ${String(wrong)}`).toThrow();
+      expect(() => create(one, wrong, [1]), `dtype ${String(wrong)}`).toThrow();
+      expect(() => create(one, 0, [wrong]), `size ${String(wrong)}`).toThrow();
+      if (!Array.isArray(wrong)) expect(() => create(one, 0, wrong), `sizes ${String(wrong)}`).toThrow();
+    }
+    expect(() => create()).toThrow();
+    expect(() => create(new DataView(new ArrayBuffer(4)), 0, [1])).toThrow();
+    expect(() => create(one, 3, [1])).toThrow("unknown dtype 3");
+    expect(() => create(one, 0, [2])).toThrow("4 bytes came, the shape needs 8");
+    expect(() => create(one, 0, [2 ** 50])).toThrow();
+  });
+
+  it("takes values that threads share", () => {
+    const shared = new Float32Array(new SharedArrayBuffer(8));
+    shared.set([3, 4]);
+    const handle = addon.create(shared, 0, [2]);
+    expect(addon.read(handle)).toEqual(Float32Array.of(3, 4));
+    addon.release(handle);
+  });
+
+  it("numbers of kernels that are none", () => {
+    for (const wrong of [...wrongs, addon.kernelNames().length]) expect(() => any["run"]!(wrong), String(wrong)).toThrow("number of a kernel was expected");
+  });
+
+  it("settings that are none", () => {
+    for (const wrong of [undefined, null, NaN, "1"]) expect(() => any["configure"]!(wrong), String(wrong)).toThrow("the options are no object");
+    expect(() => any["configure"]!({ device: 5 })).toThrow();
+    expect(() => any["configure"]!({ device: "tpu" })).toThrow();
+    for (const threads of [0, -1, NaN, "two"]) expect(() => any["configure"]!({ threads }), String(threads)).toThrow();
+  });
+
+  it("frames that are none, or full of nonsense", () => {
+    const usual = (tf.backend() as unknown as { frame: { frame: Float64Array } }).frame.frame;
+    try {
+      for (const wrong of [...wrongs, new Float32Array(8), new ArrayBuffer(8)]) expect(() => any["setFrame"]!(wrong)).toThrow();
+      nonsense(addon);
+    } finally {
+      addon.setFrame(usual);
+    }
+  });
+}
+
+/** Every kernel on frames that are too short, and on counts, handles, ranks and sizes that are none. */
+function nonsense(addon: Addon): void {
+  const handle = addon.create(Float32Array.of(1, 2), 0, [2]);
+  const bad = [NaN, -1, -2, 1e300, -1e300, Infinity, 0.5, 3, 2 ** 40];
+  const frames = [[], [0], ...bad.map((n) => [n]), ...bad.map((n) => [1, n, 1, 2]), ...bad.map((n) => [1, handle, n, 2]), ...bad.map((n) => [1, handle, 1, n])];
+  for (const values of frames) {
+    const frame = Float64Array.from(values);
+    addon.setFrame(frame);
+    addon.kernelNames().forEach((name, kernel) => {
+      frame.set(values);
+      expect(() => addon.run(kernel), `${name} of [${values}]`).toThrow();
+    });
+  }
+  addon.release(handle);
+}
