@@ -66,6 +66,19 @@ struct Head {
   }
 };
 
+/**
+ * When the first head of a sequence begins, starts to fetch the sequence's rows of a matrix for all heads, one row after the
+ * other: the pieces that a head takes lie a page apart, and come several times slower.
+ */
+template <typename Number>
+void fetchRows(const Number* matrix, std::int64_t columns, const Item& item) {
+  constexpr std::int64_t kMostBytes = 2 << 20;
+  constexpr std::int64_t kLine = 64 / sizeof(Number);
+  const std::int64_t count = item.length * columns;
+  if (item.head > 0 || count * static_cast<std::int64_t>(sizeof(Number)) > kMostBytes) return;
+  for (std::int64_t i = 0; i < count; i += kLine) __builtin_prefetch(matrix + item.start * columns + i);
+}
+
 /** body(item) for every head of every sequence, the long ones first; a thread takes the next one when it is free. */
 template <typename Body>
 void overItems(const PackedSequences& sequences, Body body) {

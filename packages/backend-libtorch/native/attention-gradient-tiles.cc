@@ -154,6 +154,9 @@ void attentionGradientByTiles(const at::Tensor& dy, const at::Tensor& qkv, const
     const auto* dys = static_cast<const Number*>(dy.data_ptr());
     const auto* outputs = static_cast<const Number*>(output.data_ptr());
     overItems(sequences, [&](const Item& item) {
+      fetchRows(numbers, qkv.size(1), item);
+      fetchRows(dys, dy.size(1), item);
+      fetchRows(outputs, output.size(1), item);
       HeadGradient<WordOf<Number>, Number> attention({numbers, sequences, item}, rowsOf(dys, sequences, item), scale);
       attention.run(rowsOf(outputs, sequences, item), logSumExps + item.head * qkv.size(0) + item.start, {gradients, sequences, item});
     });

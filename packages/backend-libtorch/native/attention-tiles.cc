@@ -93,6 +93,7 @@ void attentionByTiles(const at::Tensor& qkv, const PackedSequences& sequences, c
     auto* outputs = roomOf(output, numbers);
     using Number = std::remove_pointer_t<decltype(outputs)>;
     overItems(sequences, [&](const Item& item) {
+      fetchRows(numbers, qkv.size(1), item);
       HeadAttention<WordOf<Number>, Number> attention({numbers, sequences, item}, scale);
       attention.run(rowsOf(outputs, sequences, item), logSumExps + item.head * qkv.size(0) + item.start);
     });

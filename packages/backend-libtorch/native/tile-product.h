@@ -13,15 +13,21 @@
 #define HAS_PAIR_PRODUCTS 1
 #endif
 
-#ifdef __AVX512F__
+// A tile is kTileRows rows by kTileVectors vectors: its sums, a row of B and a number of A fill 32 registers, or 16.
+constexpr int kTileRows = 6;
+#if defined(__AVX512F__)
 constexpr std::int64_t kLanes = 16;
 constexpr int kTileVectors = 4;
-#else
+#elif defined(__AVX__)
 constexpr std::int64_t kLanes = 8;
 constexpr int kTileVectors = 2;
+#elif defined(__aarch64__)
+constexpr std::int64_t kLanes = 4;
+constexpr int kTileVectors = 4;
+#else
+constexpr std::int64_t kLanes = 4;
+constexpr int kTileVectors = 2;
 #endif
-/** With kTileVectors: the sums of a tile, a row of B and a number of A fill the registers. */
-constexpr int kTileRows = 6;
 
 typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
 
@@ -131,12 +137,8 @@ void multiplyColumn(std::int64_t rows, Product<Word> product) {
 template <Order order, typename Word>
 void multiply(std::int64_t rows, std::int64_t width, Product<Word> product) {
   using Column = void (*)(std::int64_t, Product<Word>);
-#ifdef __AVX512F__
-  static constexpr Column columns[kTileVectors] = {multiplyColumn<Word, order, 1>, multiplyColumn<Word, order, 2>,
-                                                   multiplyColumn<Word, order, 3>, multiplyColumn<Word, order, 4>};
-#else
-  static constexpr Column columns[kTileVectors] = {multiplyColumn<Word, order, 1>, multiplyColumn<Word, order, 2>};
-#endif
+  static constexpr Column columns[] = {multiplyColumn<Word, order, 1>, multiplyColumn<Word, order, 2>,
+                                       multiplyColumn<Word, order, std::min(3, kTileVectors)>, multiplyColumn<Word, order, kTileVectors>};
   std::int64_t vectors = width / kLanes;
   for (std::int64_t left = chunksOf(vectors, kTileVectors); left > 0; left--) {
     const std::int64_t wide = chunksOf(vectors, left);
