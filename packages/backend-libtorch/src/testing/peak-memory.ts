@@ -1,18 +1,13 @@
 // Run by kernels/fused.test.ts in a process of its own: prints by how much three kernels over [400, 65536] raise the peak of
 // the process' memory, in multiples of such a tensor's bytes.
-import { readFileSync, writeFileSync } from "node:fs";
 import { tf, type Tensor } from "@dinov2/tensor";
 import { start } from "../index.ts";
+import { peakBytes } from "./peak-bytes.ts";
 
 const [rows, prototypes] = [400, 65_536];
 
-const kilobytes = (field: "VmHWM" | "VmRSS") => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync("/proc/self/status", "utf8"))![1]);
-
 function peakOf(kernel: string, inputs: Record<string, Tensor>, attributes: object): number {
-  writeFileSync("/proc/self/clear_refs", "5"); // The peak starts again from what is in use.
-  const before = kilobytes("VmRSS");
-  tf.dispose(tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap));
-  return ((kilobytes("VmHWM") - before) * 1024) / (4 * rows * prototypes);
+  return peakBytes(() => tf.dispose(tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap))) / (4 * rows * prototypes);
 }
 
 await start({ device: "cpu" });
