@@ -1,0 +1,44 @@
+// Run by flat-memory.test.ts in a process of its own: trains for 1,000 steps, each on another batch with other masks, and prints
+// what the process and its tensors take after 200 of them and at the end.
+import { backendFromEnvironment, RandomStream, tf, useBackend } from "@dinov2/tensor";
+import { disposeBatch } from "./batch.ts";
+import { pretrainStep } from "./pretrain-step.ts";
+import { createSchedules } from "./schedules.ts";
+import { noiseBatch, tinyRecipe } from "./testing.ts";
+import { createTrainingState } from "./training-state.ts";
+
+const recipe = tinyRecipe({
+  model: { embedDim: 24, depth: 2, numHeads: 2, dropPathRate: 0.3 },
+  heads: { dino: { prototypes: 512, hiddenDim: 64, bottleneckDim: 32 } },
+  schedule: { steps: 1000 },
+  data: { batchSize: 4 },
+});
+
+const { device = "cpu" } = backendFromEnvironment();
+await useBackend({ name: "libtorch", device });
+const state = createTrainingState(recipe);
+const settings = createSchedules(recipe);
+const random = RandomStream.fromSeed(0);
+
+const collectGarbage = (globalThis as { gc?: () => void }).gc!; // with --expose-gc
+let step = 0;
+async function trainTo(end: number): Promise<void> {
+  for (; step < end; step++) {
+    const batch = noiseBatch(recipe, step);
+    await pretrainStep(state, batch, settings(step), recipe, random.split(step));
+    disposeBatch(batch);
+    // Left to itself the garbage collector lets JavaScript's memory swing by more than what is measured.
+    if (step % 50 === 0) collectGarbage();
+  }
+}
+
+function memory(): object {
+  collectGarbage();
+  const { numTensors, numBytes } = tf.memory();
+  return { residentBytes: process.memoryUsage.rss(), numTensors, numBytes };
+}
+
+await trainTo(200);
+const early = memory();
+await trainTo(1000);
+console.log(JSON.stringify({ steps: step, early, late: memory() }));
