@@ -3,9 +3,10 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <limits>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -15,89 +16,123 @@
 namespace {
 
 /** Below, the C library is as good. */
-constexpr std::size_t kLarge = std::size_t{1} << 20;
-/** A large page of the processor, which a block is made of: a thousandth of the page faults. */
-constexpr std::size_t kPage = std::size_t{2} << 20;
-/** Sizes are multiples of this. */
-constexpr std::size_t kGrain = std::size_t{64} << 10;
+constexpr std::size_t kLarge = std::size_t{256} << 10;
+/** Sizes are multiples of this, so that neighbours share no page. */
+constexpr std::size_t kGrain = std::size_t{16} << 10;
 constexpr std::size_t kAlignment = 64;
+/** Addresses, not memory: a page costs nothing before it is written to. */
+constexpr std::size_t kReserved = std::size_t{1} << 42;
+
+/** What the machine has at all: a tensor that goes beyond it is refused, not left to the system, which would end the process. */
+std::size_t machineMemory() {
+  struct sysinfo machine {};
+  if (sysinfo(&machine) != 0) return kReserved;
+  return std::min<std::size_t>(kReserved, (machine.totalram + machine.totalswap) * machine.mem_unit);
+}
 
 /** As LibTorch's own allocator says it, for the words of `explainMemory`. */
 [[noreturn]] void refuse(std::size_t bytes) {
   throw std::runtime_error("not enough memory: you tried to allocate " + std::to_string(bytes) + " bytes");
 }
 
-/** Memory of its own that begins with a large page: `bytes` between what was mapped before and behind it. */
-void* mapped(std::size_t bytes) {
-  const std::size_t whole = bytes + kPage;
-  void* memory = whole < bytes ? MAP_FAILED : mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) refuse(bytes);
-  const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  const std::size_t before = (kPage - address % kPage) % kPage;
-  char* start = static_cast<char*>(memory) + before;
-  if (before > 0) munmap(memory, before);
-  munmap(start + bytes, kPage - before);
-  madvise(start, bytes, MADV_HUGEPAGE);
-  return start;
-}
-
-/** Blocks that are free and blocks that are not. What is kept never makes the peak higher: a miss first gives back as much as it takes. */
-class BlockCache {
+/**
+ * Large blocks of one reserved range of addresses, each the first that fits from below, neighbours that are free become one. So
+ * what a step takes lies close together, and the next step finds it there, mapped: nothing goes back to the system until almost
+ * all is free.
+ */
+class Arena {
  public:
+  Arena() {
+    void* memory = mmap(nullptr, kReserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return;
+    // In the processor's large pages: a thousandth of the page faults.
+    madvise(memory, kReserved, MADV_HUGEPAGE);
+    base_ = static_cast<char*>(memory);
+  }
+
+  /** Null where the system reserves no such range. */
   void* take(std::size_t bytes) {
-    if (bytes > std::numeric_limits<std::ptrdiff_t>::max() - kPage) refuse(bytes);
-    const std::size_t size = (bytes + kGrain - 1) / kGrain * kGrain;
+    if (base_ == nullptr) return nullptr;
+    const std::size_t size = (std::min(bytes, kReserved) + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto fit = free_.lower_bound(size);
-    if (fit != free_.end() && fit->first <= size + size / 16) {
-      void* memory = fit->second;
-      sizes_[memory] = fit->first;
-      free_.erase(fit);
-      return memory;
+    if (size > limit_ - used_) refuse(bytes);
+    for (auto block = free_.begin(); block != free_.end(); ++block) {
+      if (block->second < size) continue;
+      const auto [start, room] = *block;
+      free_.erase(block);
+      if (room > size) free_.emplace(start + size, room - size);
+      return taken(start, size);
     }
-    giveBack(size);
-    void* memory = mapped(size);
-    sizes_[memory] = size;
-    return memory;
+    if (size > kReserved - end_) refuse(bytes);
+    // The free block at the end, if there is one, is too small, and grows.
+    std::size_t start = end_;
+    if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
+      start = std::prev(free_.end())->first;
+      free_.erase(std::prev(free_.end()));
+    }
+    end_ = start + size;
+    return taken(start, size);
   }
 
   /** False when the memory is not one of the blocks. */
   bool put(void* memory) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto taken = sizes_.find(memory);
-    if (taken == sizes_.end()) return false;
-    free_.emplace(taken->second, memory);
-    sizes_.erase(taken);
+    const auto block = sizes_.find(static_cast<char*>(memory) - base_);
+    if (base_ == nullptr || block == sizes_.end()) return false;
+    auto [start, size] = *block;
+    sizes_.erase(block);
+    used_ -= size;
+    const auto after = free_.lower_bound(start);
+    if (after != free_.end() && after->first == start + size) {
+      size += after->second;
+      free_.erase(after);
+    }
+    const auto next = free_.lower_bound(start);
+    if (next != free_.begin() && std::prev(next)->first + std::prev(next)->second == start) {
+      std::prev(next)->second += size;
+    } else {
+      free_.emplace(start, size);
+    }
+    if (used_ < end_ / 32) giveBack();
     return true;
   }
 
  private:
-  /** Frees blocks, the largest first, until they add up to `bytes` or none is left. */
-  void giveBack(std::size_t bytes) {
-    std::size_t freed = 0;
-    while (freed < bytes && !free_.empty()) {
-      const auto last = std::prev(free_.end());
-      freed += last->first;
-      munmap(last->second, last->first);
-      free_.erase(last);
+  void* taken(std::size_t start, std::size_t size) {
+    sizes_.emplace(start, size);
+    used_ += size;
+    return base_ + start;
+  }
+
+  /** The pages of the free blocks go back to the system; the addresses stay. */
+  void giveBack() {
+    for (const auto& [start, size] : free_) madvise(base_ + start, size, MADV_DONTNEED);
+    if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
+      end_ = std::prev(free_.end())->first;
+      free_.erase(std::prev(free_.end()));
     }
   }
 
   std::mutex mutex_;
-  std::multimap<std::size_t, void*> free_;
-  std::unordered_map<void*, std::size_t> sizes_;
+  char* base_ = nullptr;
+  const std::size_t limit_ = machineMemory();
+  /** Everything from here on is free, and not in `free_`. */
+  std::size_t end_ = 0;
+  std::size_t used_ = 0;
+  std::map<std::size_t, std::size_t> free_;
+  std::unordered_map<std::size_t, std::size_t> sizes_;
 };
 
 /** Never destroyed: tensors of static objects may be freed after it. */
-BlockCache& blocks() {
-  static auto* cache = new BlockCache;
-  return *cache;
+Arena& arena() {
+  static auto* blocks = new Arena;
+  return *blocks;
 }
 
-void freeLarge(void* memory) { blocks().put(memory); }
+void freeLarge(void* memory) { arena().put(memory); }
 
 void freeAny(void* memory) {
-  if (!blocks().put(memory)) std::free(memory);
+  if (!arena().put(memory)) std::free(memory);
 }
 
 class HostAllocator final : public c10::Allocator {
@@ -118,19 +153,20 @@ class HostAllocator final : public c10::Allocator {
   static c10::DataPtr block(std::size_t bytes) {
     const c10::Device device(c10::kCPU);
     if (bytes == 0) return {nullptr, nullptr, &freeAny, device};
-    if (bytes < kLarge) {
-      void* memory = nullptr;
-      if (posix_memalign(&memory, kAlignment, bytes) != 0) refuse(bytes);
-      return {memory, memory, &std::free, device};
+    if (bytes >= kLarge) {
+      if (void* memory = arena().take(bytes)) return {memory, memory, &freeLarge, device};
     }
-    void* memory = blocks().take(bytes);
-    return {memory, memory, &freeLarge, device};
+    void* memory = nullptr;
+    if (posix_memalign(&memory, kAlignment, bytes) != 0) refuse(bytes);
+    return {memory, memory, &std::free, device};
   }
 };
 
 }  // namespace
 
 void keepHostMemory() {
+#ifndef __SANITIZE_ADDRESS__  // It watches the C library's blocks only.
   static HostAllocator allocator;
   c10::SetCPUAllocator(&allocator, /*priority=*/1);
+#endif
 }
