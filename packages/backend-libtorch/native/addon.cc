@@ -102,7 +102,7 @@ Napi::Value kernelNames(const Napi::CallbackInfo& info) {
   return names;
 }
 
-/** run(kernel: number): inputs and attributes are in the frame, outputs will be. */
+/** run(kernel: number, length: number): inputs and attributes are the first numbers of the frame, as the outputs will be. */
 void run(const Napi::CallbackInfo& info) {
   std::string called = "Running a kernel";
   guarded(
@@ -110,7 +110,7 @@ void run(const Napi::CallbackInfo& info) {
       [&] {
         const Kernel& kernel = kernels()[wholeNumber(info[0], static_cast<double>(kernels().size()), "number of a kernel")];
         called = kernel.name;
-        Call call(frame, frameCapacity);
+        Call call(frame, wholeNumber(info[1], static_cast<double>(frameCapacity) + 1, "length of a call"), frameCapacity);
         try {
           kernel.run(call);
           call.finish();

@@ -30,8 +30,8 @@ Dtype dtypeOf(const at::Tensor& tensor) {
   }
 }
 
-Call::Call(double* frame, std::size_t capacity) : frame_(frame), capacity_(capacity) {
-  const std::size_t count = length();
+Call::Call(double* frame, std::size_t length, std::size_t capacity) : frame_(frame), length_(length), capacity_(capacity) {
+  const std::size_t count = this->length();
   inputs_.reserve(count);
   handles_.reserve(count);
   for (std::size_t i = 0; i < count; i++) {
@@ -49,7 +49,7 @@ Call::Call(double* frame, std::size_t capacity) : frame_(frame), capacity_(capac
 }
 
 double Call::next() {
-  if (position_ >= capacity_) throw std::out_of_range("the kernel reads more than it was given");
+  if (position_ >= length_) throw std::out_of_range("the kernel reads more than it was given");
   return frame_[position_++];
 }
 
@@ -70,7 +70,7 @@ std::int64_t Call::integer() { return integerOf(next()); }
 
 std::size_t Call::length() {
   const std::int64_t count = integer();
-  if (count < 0 || static_cast<std::size_t>(count) > capacity_ - position_) throw std::out_of_range("the kernel reads more than it was given");
+  if (count < 0 || static_cast<std::size_t>(count) > length_ - position_) throw std::out_of_range("the kernel reads more than it was given");
   return static_cast<std::size_t>(count);
 }
 

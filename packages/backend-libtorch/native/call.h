@@ -16,7 +16,8 @@ Dtype dtypeOf(const at::Tensor& tensor);
 
 class Call {
  public:
-  Call(double* frame, std::size_t capacity);
+  /** @param length of what was written to the frame; the outputs may take all of its `capacity` */
+  Call(double* frame, std::size_t length, std::size_t capacity);
 
   std::size_t inputs() const { return inputs_.size(); }
 
@@ -61,6 +62,7 @@ class Call {
   at::ArrayRef<double> list();
 
   double* frame_;
+  std::size_t length_;
   std::size_t capacity_;
   std::size_t position_ = 0;
   std::vector<at::Tensor> inputs_;

@@ -11,7 +11,7 @@ export type Handle = number;
 export interface Addon {
   setFrame(frame: Float64Array): void;
   kernelNames(): string[];
-  run(kernel: number): void;
+  run(kernel: number, length: number): void;
   create(values: Float32Array | Int32Array | Uint8Array, dtype: number, sizes: readonly number[]): Handle;
   release(handle: Handle): void;
   read(handle: Handle): Float32Array | Int32Array | Uint8Array;

@@ -47,7 +47,7 @@ export class CallFrame {
    * @throws Error with the kernel's name, the inputs' shapes and the cause
    */
   run(kernel: number): number {
-    this.addon.run(kernel);
+    this.addon.run(kernel, this.position);
     this.position = 1;
     return this.frame[0]!;
   }

@@ -1,9 +1,11 @@
 // What a program should not do gives an Error that says what came, and the process goes on.
-import { tf } from "@dinov2/tensor";
+import { RandomStream, tf } from "@dinov2/tensor";
 import { expectNoLeaks } from "@dinov2/tensor/testing";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Addon, loadAddon } from "./addon.ts";
 import { type LibtorchBackend, start } from "./index.ts";
+import { tfjsKernels } from "./kernels/tfjs.ts";
+import { Draw, type Operand } from "./testing/draw.ts";
 import { testDevice } from "./testing/test-device.ts";
 
 const loaded = loadAddon();
@@ -15,7 +17,7 @@ if (typeof loaded === "string") {
   describe("the libtorch backend", () => {
     beforeAll(() => start({ device: testDevice }));
     afterEach(() => expect(tf.tidy(() => tf.add([1, 2], [3, 4]).dataSync())).toEqual(Float32Array.of(4, 6)));
-    describe("refuses, and goes on", programTests);
+    describe("refuses, and goes on", () => programTests(addon.kernelNames()));
     describe("through its addon refuses, and goes on", () => addonTests(addon));
   });
 }
@@ -25,7 +27,7 @@ const run = (kernel: string, inputs: tf.NamedTensorMap | tf.Tensor[], attributes
 
 const disposed = "was used after it was disposed of";
 
-function programTests(): void {
+function programTests(addonNames: readonly string[]): void {
   it("a tensor after it was disposed of", () => {
     const tensor = tf.tensor1d([1, 2]);
     const { dataId } = tensor;
@@ -102,6 +104,16 @@ function programTests(): void {
     expect(() => (tf.backend() as LibtorchBackend).run("Nothing", [])).toThrow("number of a kernel was expected");
   });
 
+  it("any tensors and any attributes, each kernel of TF.js", () => {
+    const draw = new Draw(RandomStream.fromSeed(5));
+    const kernels = addonNames.filter((name) => name in tfjsKernels);
+    expect(kernels.length).toBeGreaterThan(100);
+    expectNoLeaks(() => {
+      for (const kernel of kernels) for (let repeat = 0; repeat < 8; repeat++) runNonsense(kernel, draw);
+      return [];
+    });
+  });
+
   it("attributes that make no sense", () => {
     const x = tf.ones([2, 3]);
     const truth = (kernel: string, attributes: object) => expect(() => run(kernel, { x }, attributes), `${kernel} ${JSON.stringify(attributes)}`);
@@ -117,6 +129,29 @@ function programTests(): void {
     truth("MirrorPad", { paddings: [[0, 2], [0, 0]], mode: "reflect" }).toThrow("the paddings of axis 0 are not in [0, 1]");
     truth("Reshape", { shape: [4] }).toThrow("Size(6) must match the product of shape 4");
     x.dispose();
+  });
+}
+
+/** Random tensors, and random attributes in place of those that a kernel reads. */
+function nonsenseFor(draw: Draw): { operands: Operand[]; attributes: (number | number[])[] } {
+  const usual = draw.shape({ most: 4 });
+  const operands = draw.list(draw.integer(0, 5), () => draw.any(draw.chance(0.6) ? usual : draw.shape({ most: 4 })));
+  const number = () => (draw.chance(0.1) ? draw.pick([NaN, 1e18, -1e18, 2 ** 50, 0.5]) : draw.integer(-3, 6));
+  const attributes = draw.list(draw.integer(0, 8), () => (draw.chance(0.5) ? number() : draw.list(draw.integer(0, 5), number)));
+  return { operands, attributes };
+}
+
+/** Runs a kernel of the addon on nonsense; what it makes of it all the same is disposed of. */
+function runNonsense(kernel: string, draw: Draw): void {
+  const { operands, attributes } = nonsenseFor(draw);
+  const backend = tf.backend() as LibtorchBackend;
+  tf.tidy(() => {
+    const inputs = operands.map(({ values, shape, dtype }) => tf.tensor(values, shape, dtype));
+    try {
+      backend.run(kernel, inputs, attributes).forEach(({ dataId }) => backend.disposeData(dataId));
+    } catch (error) {
+      expect((error as Error).message).toContain(kernel);
+    }
   });
 }
 
@@ -165,7 +200,10 @@ function addonTests(addon: Addon): void {
   });
 
   it("numbers of kernels that are none", () => {
-    for (const wrong of [...wrongs, addon.kernelNames().length]) expect(() => any["run"]!(wrong), String(wrong)).toThrow("number of a kernel was expected");
+    for (const wrong of [...wrongs, addon.kernelNames().length]) {
+      expect(() => any["run"]!(wrong, 1), String(wrong)).toThrow("number of a kernel was expected");
+    }
+    for (const wrong of [...wrongs, 2 ** 20]) expect(() => any["run"]!(0, wrong), String(wrong)).toThrow("length of a call was expected");
   });
 
   it("settings that are none", () => {
@@ -196,7 +234,7 @@ function nonsense(addon: Addon): void {
     addon.setFrame(frame);
     addon.kernelNames().forEach((name, kernel) => {
       frame.set(values);
-      expect(() => addon.run(kernel), `${name} of [${values}]`).toThrow();
+      expect(() => addon.run(kernel, values.length), `${name} of [${values}]`).toThrow();
     });
   }
   addon.release(handle);

@@ -6,6 +6,12 @@
 
 namespace {
 
+at::Tensor imagesOf(Call& call, std::size_t input) {
+  const auto images = call.input(input);
+  if (images.dim() != 4) throw std::invalid_argument("images [N, H, W, C] were expected");
+  return images;
+}
+
 /** Where each row of the result lies among `count` rows: [the result's rows]. */
 std::vector<double> placesAlong(std::int64_t count, std::int64_t size, bool alignCorners, double halfPixel) {
   const bool aligned = alignCorners && size > 1;
@@ -67,7 +73,7 @@ KERNEL(ResizeBilinear) {
   const auto size = call.integers(2);
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
-  auto x = call.input(0).to(at::kFloat);
+  auto x = imagesOf(call, 0).to(at::kFloat);
   for (const std::int64_t axis : {1, 2}) x = blend(x, axis, Between(x.size(axis), size[axis - 1], alignCorners, halfPixelCenters));
   call.output(x);
 }
@@ -76,8 +82,8 @@ KERNEL(ResizeBilinear) {
 KERNEL(ResizeBilinearGrad) {
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
-  const auto images = call.input(0);
-  auto dx = call.input(1).to(at::kFloat);
+  const auto images = imagesOf(call, 0);
+  auto dx = imagesOf(call, 1).to(at::kFloat);
   for (const std::int64_t axis : {2, 1}) {
     const Between between(images.size(axis), dx.size(axis), alignCorners, halfPixelCenters);
     dx = blendGradient(dx, axis, images.size(axis), between);
@@ -89,7 +95,7 @@ KERNEL(ResizeNearestNeighbor) {
   const auto size = call.integers(2);
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
-  auto x = call.input(0);
+  auto x = imagesOf(call, 0);
   for (const std::int64_t axis : {1, 2}) {
     x = at::index_select(x, axis, indexTensor(nearest(x.size(axis), size[axis - 1], alignCorners, halfPixelCenters), x));
   }
@@ -100,8 +106,8 @@ KERNEL(ResizeNearestNeighbor) {
 KERNEL(ResizeNearestNeighborGrad) {
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
-  const auto images = call.input(0);
-  auto dx = call.input(1);
+  const auto images = imagesOf(call, 0);
+  auto dx = imagesOf(call, 1);
   for (const std::int64_t axis : {2, 1}) {
     auto sizes = dx.sizes().vec();
     const auto rows = nearest(images.size(axis), sizes[axis], alignCorners, halfPixelCenters);
@@ -131,7 +137,7 @@ KERNEL(CropAndResize) {
   const auto size = call.integers(2);
   const bool bilinear = call.flag();
   const double outside = call.number();
-  const auto image = call.input(0).to(at::kFloat);
+  const auto image = imagesOf(call, 0).to(at::kFloat);
   const auto boxes = call.input(1).to(at::kDouble);
   const auto of = checkedIndices(call.input(2), image.size(0), image).view({-1, 1, 1});
   const auto y = placesInBoxes(boxes.select(1, 0), boxes.select(1, 2), image.size(1), size[0]);

@@ -1,4 +1,5 @@
 // Reductions over axes: [axes, whether they are kept]. JavaScript never passes an empty list of axes.
+#include "../loops.h"
 #include "../registry.h"
 
 namespace {
@@ -24,16 +25,44 @@ at::Tensor oneByOne(at::Tensor x, const Axes& axes, Reduce reduce) {
   return x.view(sizes);
 }
 
+/** Whether a sum of float32 over `axes` is one number, which LibTorch would cut by the number of threads. */
+bool isTotal(const at::Tensor& x, const Axes& axes) {
+  std::int64_t sums = 1;
+  for (std::int64_t axis = 0; axis < x.dim(); axis++) {
+    if (std::find(axes.list.begin(), axes.list.end(), axis) == axes.list.end()) sums *= x.size(axis);
+  }
+  return sums == 1 && onProcessor(x) && x.scalar_type() == at::kFloat;
+}
+
+/** The sum of all elements, times `factor`. */
+at::Tensor total(const at::Tensor& x, const Axes& axes, double factor) {
+  const std::int64_t count = x.numel();
+  std::vector<double> parts(chunksOf(count, kElementsPerChunk));
+  const float* numbers = x.data_ptr<float>();
+  at::parallel_for(0, static_cast<std::int64_t>(parts.size()), kElementsPerThread / kElementsPerChunk, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t part = first; part < last; part++) {
+      const std::int64_t begin = part * kElementsPerChunk;
+      parts[part] = sumOf(std::min(kElementsPerChunk, count - begin), [=](std::int64_t i) { return numbers[begin + i]; });
+    }
+  });
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  const auto shape = axes.keep ? std::vector<std::int64_t>(x.dim(), 1) : std::vector<std::int64_t>(x.dim() - axes.list.size(), 1);
+  return at::full(shape, sum * factor, x.options());
+}
+
 }  // namespace
 
 KERNEL(Sum) {
   const Axes axes(call);
-  call.output(inDtypeOf(at::sum(call.input(0), axes.list, axes.keep)));
+  const auto x = call.input(0);
+  call.output(isTotal(x, axes) ? total(x, axes, 1) : inDtypeOf(at::sum(x, axes.list, axes.keep)));
 }
 
 KERNEL(Mean) {
   const Axes axes(call);
-  call.output(at::mean(call.input(0), axes.list, axes.keep, at::kFloat));
+  const auto x = call.input(0);
+  call.output(isTotal(x, axes) ? total(x, axes, 1 / static_cast<double>(x.numel())) : at::mean(x, axes.list, axes.keep, at::kFloat));
 }
 
 KERNEL(Max) {
