@@ -3,10 +3,10 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
-#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -23,11 +23,14 @@ constexpr std::size_t kAlignment = 64;
 /** Addresses, not memory: a page costs nothing before it is written to. */
 constexpr std::size_t kReserved = std::size_t{1} << 42;
 
-/** What the machine has at all: a tensor that goes beyond it is refused, not left to the system, which would end the process. */
-std::size_t machineMemory() {
-  struct sysinfo machine {};
-  if (sysinfo(&machine) != 0) return kReserved;
-  return std::min<std::size_t>(kReserved, (machine.totalram + machine.totalswap) * machine.mem_unit);
+/** What the system can still give. A tensor beyond it is refused: the system would grant the addresses, and end the process when they are written to. */
+std::size_t availableMemory() {
+  std::ifstream figures("/proc/meminfo");
+  std::string name;
+  for (std::size_t kibibytes = 0; figures >> name >> kibibytes; figures.ignore(64, '\n')) {
+    if (name == "MemAvailable:") return kibibytes << 10;
+  }
+  return kReserved;
 }
 
 /** As LibTorch's own allocator says it, for the words of `explainMemory`. */
@@ -55,7 +58,6 @@ class Arena {
     if (base_ == nullptr) return nullptr;
     const std::size_t size = (std::min(bytes, kReserved) + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (size > limit_ - used_) refuse(bytes);
     for (auto block = free_.begin(); block != free_.end(); ++block) {
       if (block->second < size) continue;
       const auto [start, room] = *block;
@@ -63,7 +65,7 @@ class Arena {
       if (room > size) free_.emplace(start + size, room - size);
       return taken(start, size);
     }
-    if (size > kReserved - end_) refuse(bytes);
+    if (size > kReserved - end_ || size > availableMemory()) refuse(bytes);
     // The free block at the end, if there is one, is too small, and grows.
     std::size_t start = end_;
     if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
@@ -115,7 +117,6 @@ class Arena {
 
   std::mutex mutex_;
   char* base_ = nullptr;
-  const std::size_t limit_ = machineMemory();
   /** Everything from here on is free, and not in `free_`. */
   std::size_t end_ = 0;
   std::size_t used_ = 0;
