@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { accuracyTable, bestFeatures, meanAndSpread, verdict } from "./describe.ts";
+import { accuracyTable, bestFeatures, describeEngine, meanAndSpread, verdict } from "./describe.ts";
 import type { SeedResult } from "./run-demo.ts";
 
 const features = (classToken: number, meanPatch: number, both: number) =>
@@ -38,5 +38,16 @@ describe("the demo's words", () => {
     expect(lines[0]).toMatch(/^ +seed 0 +seed 1 +mean ± sd$/);
     expect(lines[2]).toMatch(/^raw pixels, 16 x 16 +56\.0 +50\.0 +53\.0 ± 4\.2$/);
     expect(lines).toHaveLength(9);
+  });
+});
+
+describe("describeEngine", () => {
+  const wasm = { name: "wasm", engine: "WebAssembly", device: "cpu", threads: 2, precision: "fp32" };
+
+  it("names the engine, and what would be faster where that is missing", () => {
+    expect(describeEngine(wasm, undefined)).toBe("Backend wasm (WebAssembly), 2 threads.");
+    expect(describeEngine(wasm, "its addon is not built; npm run build:native builds it")).toBe(
+      "Backend wasm (WebAssembly), 2 threads.\nLibTorch would train about twice as fast: its addon is not built; npm run build:native builds it.",
+    );
   });
 });
