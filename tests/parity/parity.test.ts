@@ -37,8 +37,17 @@ it.runIf(process.env.DINOV2_GOLDEN === undefined)("the committed fixtures hold a
   expect(groups).toEqual(Object.keys(checks));
 });
 
+/**
+ * In bfloat16 what goes through a network's products may be off by so many times the golden tolerance, which is one of float32:
+ * an eighth of 2^15, the ratio of the two roundings. Losses, targets and the optimiser stay in float32, and within its tolerance.
+ */
+const bf16Allowance = 4096;
+const networkGroups: readonly string[] = ["vit", "crops", "drop_path", "dino_head", "ssl"];
+let reducedPrecision = false;
+const allowanceOf = (group: string) => (reducedPrecision && networkGroups.includes(group) ? bf16Allowance : 1);
+
 beforeAll(async () => {
-  await useBackend(backendFromEnvironment());
+  reducedPrecision = (await useBackend(backendFromEnvironment())).precision === "bf16";
 });
 
 describe.each(groups)("%s", (group) => {
@@ -46,7 +55,8 @@ describe.each(groups)("%s", (group) => {
 
   it.each(cases.map((golden) => [golden.id, golden] as const))("%s is within tolerance", async (_id, golden) => {
     const { check } = await checks[group]!();
-    const comparisons = await check(golden);
+    const allowance = allowanceOf(group);
+    const comparisons = (await check(golden)).map((comparison) => ({ ...comparison, worst: comparison.worst / allowance }));
     report(golden, comparisons);
     expect(uncompared(golden, comparisons)).toEqual([]);
     expect(comparisons.filter(({ worst }) => !(worst <= 1))).toEqual([]);

@@ -1,0 +1,40 @@
+// What the precision of products changes, and what it leaves alone.
+import { fullPrecision, tf } from "@dinov2/tensor";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { missing, start } from "./index.ts";
+import { testDevice } from "./testing/test-device.ts";
+
+/** 1 + 2^-10 has 10 bits behind the point; bfloat16 keeps 7, and rounds it to 1. */
+const fine = 1 + 2 ** -10;
+
+const why = await missing();
+
+describe.skipIf(why !== undefined)("with products in bfloat16", () => {
+  beforeAll(() => start({ device: testDevice, precision: "bf16" }));
+  afterAll(() => start({ device: testDevice }));
+
+  const square = () => tf.matMul(tf.fill([2, 2], fine), tf.eye(2)).dataSync()[0];
+
+  it("the operands of a product are rounded, and not inside fullPrecision", () => tf.tidy(() => {
+    expect(square()).toBe(1);
+    expect(fullPrecision(square)).toBe(Math.fround(fine));
+    expect(() => fullPrecision(() => { throw new Error("stopped"); })).toThrow("stopped");
+    expect(square()).toBe(1);
+  }));
+
+  it("sums, means and elementwise arithmetic are those of float32", () => tf.tidy(() => {
+    const x = tf.fill([1000], fine);
+    expect(tf.mean(x).dataSync()[0]).toBeCloseTo(fine, 6);
+    expect(tf.mul(x, 1).dataSync()[0]).toBe(Math.fround(fine));
+  }));
+
+  it("TF.js is told that its count of bytes is too high", () => {
+    expect(tf.memory()).toMatchObject({ unreliable: true, reasons: [expect.stringContaining("bfloat16")] });
+  });
+
+  it("the next start in float32 rounds nothing", async () => {
+    await start({ device: testDevice });
+    tf.tidy(() => expect(square()).toBe(Math.fround(fine)));
+    expect(tf.memory().unreliable).toBe(false);
+  });
+});
