@@ -34,7 +34,7 @@ describe.skipIf(why !== undefined)("with products in bfloat16", () => {
 
   it("the next start in float32 rounds nothing", async () => {
     await start({ device: testDevice });
-    tf.tidy(() => expect(square()).toBe(Math.fround(fine)));
+    expect(tf.tidy(() => square())).toBe(Math.fround(fine));
     expect(tf.memory().unreliable).toBe(false);
   });
 });
