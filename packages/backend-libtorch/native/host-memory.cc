@@ -39,7 +39,7 @@ std::size_t availableMemory() {
 }
 
 /**
- * Large blocks of one reserved range of addresses, each the first that fits from below, neighbours that are free become one. So
+ * Large blocks of one reserved range of addresses, each the smallest that fits, neighbours that are free become one. So
  * what a step takes lies close together, and the next step finds it there, mapped: nothing goes back to the system until almost
  * all is free.
  */
@@ -58,10 +58,13 @@ class Arena {
     if (base_ == nullptr) return nullptr;
     const std::size_t size = (std::min(bytes, kReserved) + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
+    auto best = free_.end();
     for (auto block = free_.begin(); block != free_.end(); ++block) {
-      if (block->second < size) continue;
-      const auto [start, room] = *block;
-      free_.erase(block);
+      if (block->second >= size && (best == free_.end() || block->second < best->second)) best = block;
+    }
+    if (best != free_.end()) {
+      const auto [start, room] = *best;
+      free_.erase(best);
       if (room > size) free_.emplace(start + size, room - size);
       return taken(start, size);
     }
