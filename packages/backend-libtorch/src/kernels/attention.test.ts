@@ -6,6 +6,7 @@ import { blockDiagonalAttention, tf, vectorJacobianProduct, type Segment, type T
 import { blockDiagonalAttentionOf, directionalDerivative, expectClose, normal, toTensor, type Tolerance, type Values } from "@dinov2/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { missing, start, type LibtorchOptions } from "../index.ts";
+import { testDevice } from "../testing/test-device.ts";
 
 const absent = await missing();
 
@@ -55,7 +56,7 @@ const rows = (x: Float32Array, first: number, count: number) => x.subarray((x.le
 describe.skipIf(absent)("attention in tiles", () => {
   describe.each([1, 8, 17, 64, 80])("over heads of %d", (width) => {
     const [qkv, dy] = operands(width);
-    const begin = (options: LibtorchOptions) => start({ device: "cpu", threads: 2, ...options });
+    const begin = (options: LibtorchOptions) => start({ device: testDevice, threads: 2, ...options });
 
     it("gives the numbers of its definition, and their slopes", async () => {
       await begin({});
@@ -108,7 +109,7 @@ describe.skipIf(absent)("attention in tiles", () => {
   });
 
   it("leaves what is not a number in its sequence", async () => {
-    await start({ device: "cpu" });
+    await start({ device: testDevice });
     const [qkv, dy] = operands(8);
     const before = tokensOf(segments.slice(0, 8));
     const { length } = segments[8]!;
@@ -123,7 +124,7 @@ describe.skipIf(absent)("attention in tiles", () => {
 
 describe.skipIf(absent).each(["fp32", "bf16"] as const)("attention in %s", (precision) => {
   describe.each([true, false])("with loops for the processor: %s", (processorLoops) => {
-    beforeAll(() => start({ device: "cpu", precision, processorLoops }));
+    beforeAll(() => start({ device: testDevice, precision, processorLoops }));
 
     it("stays finite on scores of ten thousand", () => {
       const [qkv, dy] = operands(64, 55);

@@ -7,6 +7,7 @@ import { erf, expectClose, normal, toTensor, uniform } from "@dinov2/tensor/test
 import { beforeAll, describe, expect, it } from "vitest";
 import type { LibtorchBackend } from "../backend.ts";
 import { missing, start } from "../index.ts";
+import { testDevice } from "../testing/test-device.ts";
 
 const absent = await missing();
 
@@ -146,7 +147,7 @@ describe.skipIf(absent)("the vector functions", () => {
 });
 
 describe.skipIf(absent)("a NaN stays in its row", () => {
-  beforeAll(() => start({ device: "cpu" }));
+  beforeAll(() => start({ device: testDevice }));
 
   /** [3, 2000] with `value` in the middle row. */
   const withOne = (value: number) => tf.tidy(() => {
@@ -180,7 +181,7 @@ describe.skipIf(absent)("a NaN stays in its row", () => {
 });
 
 describe.skipIf(absent)("in bf16", () => {
-  beforeAll(() => start({ device: "cpu", precision: "bf16" }));
+  beforeAll(() => start({ device: testDevice, precision: "bf16" }));
 
   it("an activation, and the gradient into a branch, are stored in half the bytes; the residual stream is not", () => {
     const [x, weight, gamma] = [random(64, 32), random(32, 32), random(32)];
