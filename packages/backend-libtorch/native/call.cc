@@ -100,7 +100,9 @@ at::ScalarType Call::dtype() { return scalarTypeOf(static_cast<Dtype>(integer())
 const at::Tensor& Call::stored(std::size_t i) const {
   if (!has(i)) throw std::invalid_argument("input " + std::to_string(i) + " is missing");
   const at::Tensor& tensor = inputs_[i];
-  if (tensor.device() != settings().device) const_cast<Call*>(this)->inputs_[i] = tensor.to(settings().device);
+  // On the way to a GPU nothing waits: the driver takes pageable memory before it returns.
+  const bool upload = tensor.device().is_cpu();
+  if (tensor.device() != settings().device) const_cast<Call*>(this)->inputs_[i] = tensor.to(settings().device, /*non_blocking=*/upload);
   return inputs_[i];
 }
 
