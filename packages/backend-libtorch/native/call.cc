@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <algorithm>
+#include <array>
 
 #include "settings.h"
 
@@ -121,6 +122,57 @@ at::Tensor Call::variable(std::size_t i) {
   at::Tensor& kept = tensors().at(handles_[i]);
   kept = kept.to(at::TensorOptions(settings().device).dtype(at::kFloat));
   return kept.view(inputs_[i].sizes());
+}
+
+namespace {
+
+/** The sizes that letters stand for, 0 for those that have not been met. */
+using LetterSizes = std::array<std::int64_t, 128>;
+
+/** Whether one axis, such as "D", "2H" or "1" at `shape`, can be `size`; moves `shape` behind it. */
+bool fitsAxis(const char*& shape, std::int64_t size, LetterSizes& letters) {
+  std::int64_t factor = 0;
+  while (*shape >= '0' && *shape <= '9') factor = 10 * factor + (*shape++ - '0');
+  if (*shape == ' ' || *shape == '\0') return size == factor;
+  factor = std::max<std::int64_t>(factor, 1);
+  std::int64_t& letter = letters[static_cast<unsigned char>(*shape++)];
+  if (letter == 0 && size % factor == 0) letter = size / factor;
+  return size > 0 && size == factor * letter;
+}
+
+bool fitsShape(const char* shape, at::IntArrayRef sizes, LetterSizes& letters) {
+  for (const std::int64_t size : sizes) {
+    while (*shape == ' ') shape++;
+    if (*shape == '\0' || !fitsAxis(shape, size, letters)) return false;
+  }
+  return *shape == '\0';
+}
+
+}  // namespace
+
+void Call::expect(std::initializer_list<const char*> shapes) {
+  LetterSizes letters{};
+  std::size_t i = 0;
+  for (const char* shape : shapes) {
+    const std::size_t place = i++;
+    const bool optional = *shape == '?';
+    if (optional && !has(place)) continue;
+    if (optional) shape++;
+    const at::Tensor& tensor = stored(place);
+    const bool number = tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
+    const bool same = *shape == '=' && tensor.sizes() == stored(0).sizes();
+    if (number && (same || *shape == '*' || fitsShape(shape, tensor.sizes(), letters))) continue;
+    throw std::invalid_argument("input " + std::to_string(place) + " was expected to be float32 [" + shape + "]");
+  }
+}
+
+std::size_t Call::expectGroups(std::size_t size) {
+  if (inputs() == 0 || inputs() % size != 0) throw std::invalid_argument("inputs in groups of " + std::to_string(size) + " were expected");
+  for (std::size_t i = 0; i < inputs(); i++) {
+    if (dtypeOf(stored(i)) == Dtype::float32 && stored(i).sizes() == stored(i - i % size).sizes()) continue;
+    throw std::invalid_argument("input " + std::to_string(i) + " was expected to be float32, of the shape of input " + std::to_string(i - i % size));
+  }
+  return inputs() / size;
 }
 
 void Call::output(at::Tensor tensor) {

@@ -36,6 +36,17 @@ class Call {
   /** Input `i` as float32 memory on the device that JavaScript keeps, for a kernel that writes to it. */
   at::Tensor variable(std::size_t i);
 
+  /**
+   * Checks the inputs of a kernel whose loops trust their sizes: float32, and for each input its axes, such as "R D". A letter is one
+   * size of at least 1, the same wherever it stands; "2H" is twice H, "1" is 1, "*" any shape, "=" that of the first input. Behind
+   * "?" is the shape of an input that may be missing.
+   * @throws std::invalid_argument with the place of the input that does not fit
+   */
+  void expect(std::initializer_list<const char*> shapes);
+
+  /** Checks that the inputs come in groups of `size`, at least one, each of float32 tensors of one shape. Returns the number of groups. */
+  std::size_t expectGroups(std::size_t size);
+
   /** The next attribute. */
   double number();
   std::int64_t integer();

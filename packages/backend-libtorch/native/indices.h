@@ -4,6 +4,14 @@
 #include "libtorch.h"
 #include "whole-numbers.h"
 
+/** @throws std::out_of_range for an index that is not in [0, size) */
+inline std::vector<std::int64_t> indicesBelow(std::int64_t size, std::vector<std::int64_t> indices) {
+  for (const std::int64_t index : indices) {
+    if (index < 0 || index >= size) throw std::out_of_range("the index " + std::to_string(index) + " is not in [0, " + std::to_string(size - 1) + "]");
+  }
+  return indices;
+}
+
 /** On the device of `beside`, for LibTorch's own ops. */
 inline at::Tensor indexTensor(const std::vector<std::int64_t>& indices, const at::Tensor& beside) {
   return at::tensor(at::ArrayRef<std::int64_t>(indices), at::kLong).to(beside.device(), /*non_blocking=*/true);

@@ -100,6 +100,7 @@ void layerNormGradient(Call& call, const at::Tensor& dy, const at::Tensor& x, co
 }  // namespace
 
 KERNEL(LayerNormFused) {
+  call.expect({"R D", "D", "D"});
   const auto x = call.input(0);
   const auto weight = call.input(1);
   const auto bias = call.input(2);
@@ -112,6 +113,7 @@ KERNEL(LayerNormFused) {
 }
 
 KERNEL(LayerNormFusedGrad) {
+  call.expect({"R D", "R D", "D", "R", "R"});
   const at::Tensor& dy = call.stored(0);
   const auto x = call.input(1);
   const auto weight = call.input(2);

@@ -48,6 +48,7 @@ void preActivationGradient(const at::Tensor& dy, const at::Tensor& pre, at::Tens
 }  // namespace
 
 KERNEL(LinearFused) {
+  call.expect({"R I", "O I", "?O"});
   const bool gelu = call.flag();
   auto pre = linearProduct(call.stored(0), call.stored(1), call.has(2) ? call.input(2) : at::Tensor());
   if (gelu) call.output(geluOf(pre));
@@ -55,6 +56,7 @@ KERNEL(LinearFused) {
 }
 
 KERNEL(LinearFusedGrad) {
+  call.expect({"R O", "R I", "O I", "?R O"});
   const bool hasBias = call.flag();
   const auto& dy = call.stored(0);
   const auto x = call.stored(1).to(productType());

@@ -58,6 +58,7 @@ at::Tensor swigluGradientByLibtorch(const at::Tensor& dy, const at::Tensor& x) {
 }  // namespace
 
 KERNEL(GeluFused) {
+  call.expect({"*"});
   const at::Tensor& x = call.stored(0);
   if (!onProcessor(x)) return call.output(at::gelu(x));
   const auto y = at::empty_like(x);
@@ -69,6 +70,7 @@ KERNEL(GeluFused) {
 }
 
 KERNEL(GeluFusedGrad) {
+  call.expect({"*", "="});
   const at::Tensor& dy = call.stored(0);
   const at::Tensor& x = call.stored(1);
   if (!onProcessor(x)) return call.output(at::gelu_backward(dy.to(x.scalar_type()), x));
@@ -83,6 +85,7 @@ KERNEL(GeluFusedGrad) {
 }
 
 KERNEL(SwigluFused) {
+  call.expect({"R 2H"});
   const at::Tensor& x = call.stored(0);
   if (!onProcessor(x)) return call.output(swigluByLibtorch(x));
   const std::int64_t width = x.size(1) / 2;
@@ -98,6 +101,7 @@ KERNEL(SwigluFused) {
 }
 
 KERNEL(SwigluFusedGrad) {
+  call.expect({"R H", "R 2H"});
   const at::Tensor& dy = call.stored(0);
   const at::Tensor& x = call.stored(1);
   if (!onProcessor(x)) return call.output(swigluGradientByLibtorch(dy.to(x.scalar_type()), x));

@@ -203,6 +203,7 @@ at::Tensor sinkhornKnoppByLibtorch(const at::Tensor& logits, double temperature,
 }  // namespace
 
 KERNEL(PrototypeCrossEntropy) {
+  call.expect({"R K", "R K"});
   const at::Tensor& student = call.stored(0);
   const at::Tensor& teacher = call.stored(1);
   const double temperature = call.number();
@@ -215,6 +216,7 @@ KERNEL(PrototypeCrossEntropy) {
 }
 
 KERNEL(PrototypeCrossEntropyGrad) {
+  call.expect({"R", "R K", "R K", "R", "R"});
   const auto dy = call.input(0);
   const at::Tensor& student = call.stored(1);
   const at::Tensor& teacher = call.stored(2);
@@ -233,9 +235,11 @@ KERNEL(PrototypeCrossEntropyGrad) {
 }
 
 KERNEL(SinkhornKnopp) {
+  call.expect({"R K"});
   const at::Tensor& logits = call.stored(0);
   const double temperature = call.number();
   const std::int64_t iterations = call.integer();
+  if (iterations < 1) throw std::invalid_argument(std::to_string(iterations) + " iterations; at least 1 is needed");
   call.output(onProcessor(logits) ? sinkhornKnopp(logits, temperature, iterations)
                                   : sinkhornKnoppByLibtorch(call.input(0), temperature, iterations));
 }

@@ -102,9 +102,15 @@ at::Tensor scaledBy(const at::Tensor& x, const at::Tensor& gamma, const std::vec
   return at::mul(gamma.defined() ? at::mul(x, gamma) : x, scales);
 }
 
+/** The samples of the residual stream, input 0, that the branch, input 1, ran on. */
+std::vector<std::int64_t> subsetOf(Call& call) {
+  return indicesBelow(call.stored(0).size(0), call.integers(static_cast<std::size_t>(call.stored(1).size(0))));
+}
+
 }  // namespace
 
 KERNEL(LayerScaleResidual) {
+  call.expect({"R D", "R D", "D"});
   const auto x = call.input(0);
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.input(2);
@@ -121,6 +127,7 @@ KERNEL(LayerScaleResidual) {
 }
 
 KERNEL(LayerScaleResidualGrad) {
+  call.expect({"R D", "R D", "D"});
   const auto dy = call.input(0);
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.input(2);
@@ -134,21 +141,25 @@ KERNEL(LayerScaleResidualGrad) {
 }
 
 KERNEL(AddResidualSubset) {
+  call.expect({"B N D", "K N D", "?D"});
   const auto x = call.input(0);
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
-  const auto samples = call.integers();
+  const auto samples = subsetOf(call);
   const auto scales = call.numbers();
+  if (scales.size() != samples.size()) throw std::invalid_argument("a scale for each sample was expected");
   if (onProcessor(x)) return call.output(addSubset(x, residual, gamma, samples, scales));
   call.output(at::index_add(x, 0, indexTensor(samples, x), scaledBy(call.input(1), gamma, scales)));
 }
 
 KERNEL(AddResidualSubsetGrad) {
+  call.expect({"B N D", "K N D", "?D"});
   const auto dy = call.input(0);
   const at::Tensor& residual = call.stored(1);
   const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
-  const auto samples = call.integers();
+  const auto samples = subsetOf(call);
   const auto scales = call.numbers();
+  if (scales.size() != samples.size()) throw std::invalid_argument("a scale for each sample was expected");
   if (onProcessor(dy)) {
     const auto gradient = branchGradient(dy, residual, gamma, {samples.data(), scales.data(), residual.size(1)});
     call.output(gradient.residual);

@@ -45,8 +45,9 @@ at::Tensor addRowsBack(const at::Tensor& dy, const std::vector<std::int64_t>& in
 }  // namespace
 
 KERNEL(GatherRows) {
+  call.expect({"R C"});
   const at::Tensor& x = call.stored(0);
-  const auto indices = call.integers();
+  const auto indices = indicesBelow(x.size(0), call.integers());
   if (!onProcessor(x)) return call.output(at::index_select(x, 0, indexTensor(indices, x)));
   const auto bytes = static_cast<std::int64_t>(x.size(1) * x.element_size());
   const auto y = at::empty({static_cast<std::int64_t>(indices.size()), x.size(1)}, x.options());
@@ -57,9 +58,11 @@ KERNEL(GatherRows) {
 }
 
 KERNEL(GatherRowsGrad) {
+  call.expect({"K C"});
   const at::Tensor& dy = call.stored(0);
-  const auto indices = call.integers();
+  auto indices = call.integers(static_cast<std::size_t>(dy.size(0)));
   const std::int64_t rows = call.integer();
+  indices = indicesBelow(rows, std::move(indices));
   if (onProcessor(dy)) return call.output(addRowsBack(dy, indices, rows));
   const auto values = call.input(0);
   call.output(at::zeros({rows, dy.size(1)}, values.options()).index_add_(0, indexTensor(indices, dy), values));

@@ -111,6 +111,7 @@ void normalizeWeightGradient(Call& call, const at::Tensor& dy, const at::Tensor&
 }  // namespace
 
 KERNEL(L2Normalize) {
+  call.expect({"R D"});
   const at::Tensor& x = call.stored(0);
   const auto epsilon = static_cast<float>(call.number());
   if (onProcessor(x)) return normalizeRows(call, x, epsilon);
@@ -121,6 +122,7 @@ KERNEL(L2Normalize) {
 }
 
 KERNEL(L2NormalizeGrad) {
+  call.expect({"R D", "R D", "R"});
   const at::Tensor& dy = call.stored(0);
   const auto y = call.input(1);
   const auto norm = call.input(2);
@@ -131,6 +133,7 @@ KERNEL(L2NormalizeGrad) {
 }
 
 KERNEL(WeightNorm) {
+  call.expect({"K D", "K 1"});
   const auto v = call.input(0);
   const auto g = call.input(1);
   if (onProcessor(v)) return normalizeWeight(call, v, g);
@@ -140,6 +143,7 @@ KERNEL(WeightNorm) {
 }
 
 KERNEL(WeightNormGrad) {
+  call.expect({"K D", "K D", "K 1", "K"});
   const auto v = call.input(1);
   const auto g = call.input(2);
   const auto norm = call.input(3);

@@ -89,6 +89,7 @@ struct AdamW {
   double beta1, beta2, epsilon, firstCorrection, secondCorrection;
 
   explicit AdamW(Call& call) {
+    const std::size_t count = call.expectGroups(4);
     for (std::size_t i = 0; i < call.inputs(); i += 4) {
       parameters.push_back(call.variable(i));
       gradients.push_back(call.input(i + 1));
@@ -98,6 +99,9 @@ struct AdamW {
     learningRates = call.numbers();
     weightDecays = call.numbers();
     gradientFactors = call.numbers();
+    for (const auto* list : {&learningRates, &weightDecays, &gradientFactors}) {
+      if (list->size() != count) throw std::invalid_argument("a number for each parameter was expected");
+    }
     beta1 = call.number();
     beta2 = call.number();
     epsilon = call.number();
@@ -190,9 +194,16 @@ void moveTowards(float* teacher, const float* student, float momentum, float new
 }  // namespace
 
 KERNEL(GlobalNorm) {
+  call.expectGroups(1);
   std::vector<at::Tensor> tensors;
   for (std::size_t i = 0; i < call.inputs(); i++) tensors.push_back(call.input(i));
   const auto counts = call.integers();
+  std::int64_t counted = 0;
+  for (const std::int64_t count : counts) {
+    if (count < 0 || count > static_cast<std::int64_t>(tensors.size())) throw std::invalid_argument("a count is no number of tensors");
+    counted += count;
+  }
+  if (counted != static_cast<std::int64_t>(tensors.size())) throw std::invalid_argument("the counts do not add up to the tensors");
   call.output(onProcessor(tensors[0]) ? groupNorms(tensors, counts) : groupNormsByLibtorch(tensors, counts));
 }
 
@@ -202,9 +213,13 @@ KERNEL(AdamWUpdate) {
   else updateByLibtorch(adamW);
 }
 
-KERNEL(AddInPlace) { call.variable(0).add_(call.stored(1)); }
+KERNEL(AddInPlace) {
+  call.expect({"*", "="});
+  call.variable(0).add_(call.stored(1));
+}
 
 KERNEL(EmaUpdate) {
+  call.expectGroups(2);
   std::vector<at::Tensor> teachers;
   std::vector<at::Tensor> students;
   for (std::size_t i = 0; i < call.inputs(); i += 2) {
