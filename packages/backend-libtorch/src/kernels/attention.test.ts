@@ -6,6 +6,7 @@ import { blockDiagonalAttention, tf, vectorJacobianProduct, type Segment, type T
 import { blockDiagonalAttentionOf, directionalDerivative, expectClose, normal, toTensor, type Tolerance, type Values } from "@dinov2/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { missing, start, type LibtorchOptions } from "../index.ts";
+import { peakIsMeasurable } from "../testing/peak-bytes.ts";
 import { testDevice } from "../testing/test-device.ts";
 
 const absent = await missing();
@@ -142,7 +143,7 @@ describe.skipIf(absent).each(["fp32", "bf16"] as const)("attention in %s", (prec
   });
 });
 
-describe.skipIf(absent || process.platform !== "linux")("the memory of attention", () => {
+describe.skipIf(absent || !peakIsMeasurable)("the memory of attention", () => {
   // In tiles: the result (0.4 of the T×T scores of one head, the gradient 1.1), and what two threads keep. In LibTorch's ops:
   // two blocks of scores of 32 MB, and as many copies.
   it.each([["tiles", 0.75, 1.6], ["libtorch", 4, 4]] as const)("in %s is far below the T×T scores of 16 heads", (road, forwardLimit, backwardLimit) => {
