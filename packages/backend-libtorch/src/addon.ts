@@ -28,6 +28,8 @@ const builds = fileURLToPath(new URL("../build", import.meta.url));
 function prepareEnvironment(): void {
   // Idle threads sleep: spinning ones take the processor from the loader's workers.
   process.env["OMP_WAIT_POLICY"] ??= "PASSIVE";
+  // oneDNN compiles a product for each size it meets and keeps 1,024 of them; a training step has a new number of hidden patches each time.
+  process.env["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] ??= "128";
   // OpenBLAS before 0.3.22 does not know the newest processors and falls back to half of their speed.
   if (instructionSets().includes("avx512f")) process.env["OPENBLAS_CORETYPE"] ??= "SKYLAKEX";
 }
