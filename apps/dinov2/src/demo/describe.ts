@@ -107,6 +107,6 @@ export function describe(result: DemoResult): string {
 /** The engine that runs. `withoutLibtorch` says why LibTorch cannot, where it would have been taken. */
 export function describeEngine(backend: RunningBackend, withoutLibtorch: string | undefined): string {
   const line = `Backend ${describeBackend(backend)}.`;
-  // `npm run bench -- step`, on two cores: 1.6 to 2.5 times.
-  return withoutLibtorch === undefined ? line : `${line}\nLibTorch would train about twice as fast: ${withoutLibtorch}.`;
+  // `npm run bench -- step`, on two cores: 1.5 to 1.9 times.
+  return withoutLibtorch === undefined ? line : `${line}\nLibTorch would train about 1.6 times as fast: ${withoutLibtorch}.`;
 }
