@@ -23,6 +23,9 @@ constexpr std::size_t kAlignment = 64;
 /** Addresses, not memory: a page costs nothing before it is written to. */
 constexpr std::size_t kReserved = std::size_t{1} << 42;
 
+/** Less is kept: a loop over one tensor should not have it mapped anew each time. */
+constexpr std::size_t kWorthGivingBack = std::size_t{64} << 20;
+
 /** What the system can still give. A tensor beyond it is refused: the system would grant the addresses, and end the process when they are written to. */
 std::size_t availableMemory() {
   std::ifstream figures("/proc/meminfo");
@@ -98,7 +101,7 @@ class Arena {
     } else {
       free_.emplace(start, size);
     }
-    if (used_ < end_ / 32) giveBack();
+    if (mostUsed_ > kWorthGivingBack && used_ < mostUsed_ / 32) giveBack();
     return true;
   }
 
@@ -106,11 +109,13 @@ class Arena {
   void* taken(std::size_t start, std::size_t size) {
     sizes_.emplace(start, size);
     used_ += size;
+    mostUsed_ = std::max(mostUsed_, used_);
     return base_ + start;
   }
 
   /** The pages of the free blocks go back to the system; the addresses stay. */
   void giveBack() {
+    mostUsed_ = used_;
     for (const auto& [start, size] : free_) madvise(base_ + start, size, MADV_DONTNEED);
     if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
       end_ = std::prev(free_.end())->first;
@@ -123,6 +128,8 @@ class Arena {
   /** Everything from here on is free, and not in `free_`. */
   std::size_t end_ = 0;
   std::size_t used_ = 0;
+  /** The most of `used_` since pages last went back: about what is mapped. */
+  std::size_t mostUsed_ = 0;
   std::map<std::size_t, std::size_t> free_;
   std::unordered_map<std::size_t, std::size_t> sizes_;
 };

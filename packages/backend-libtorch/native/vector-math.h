@@ -3,6 +3,9 @@
 
 #include "loops.h"
 
+/** An exponential takes so many times the time of a copy: for the cuts of a loop that has one. */
+constexpr std::int64_t kExponentialWork = 4;
+
 // Bounds of arguments. The compiler must not see their values: it would make a case of its own of each, with a mask and a
 // blend, where a minimum and a maximum do.
 extern const float kSmallestExponent;

@@ -29,6 +29,7 @@ export class LibtorchBackend extends tf.KernelBackend {
   private readonly kernels: ReadonlyMap<string, number>;
   /** Reads wait on a thread of Node's pool: true on a device that computes while JavaScript goes on. */
   private asynchronous = false;
+  private reducedPrecision = false;
 
   constructor(private readonly addon: Addon) {
     super();
@@ -44,8 +45,6 @@ export class LibtorchBackend extends tf.KernelBackend {
     this.reducedPrecision = options.bf16 ?? this.reducedPrecision;
   }
 
-  private reducedPrecision = false;
-
   /** `compute()` with products in float32; `fullPrecision` of `@dinov2/tensor` calls it. */
   inFullPrecision<T>(compute: () => T): T {
     if (!this.reducedPrecision) return compute();
@@ -55,11 +54,6 @@ export class LibtorchBackend extends tf.KernelBackend {
     } finally {
       this.addon.configure({ bf16: true });
     }
-  }
-
-  /** Whether the addon has a kernel of that name. */
-  has(kernel: string): boolean {
-    return this.kernels.has(kernel);
   }
 
   /**

@@ -1,25 +1,11 @@
 // y = activation(x weightᵀ + bias) and its gradient. R rows, I inputs, O outputs.
+#include "../gelu.h"
 #include "../loops.h"
 #include "../product.h"
 #include "../registry.h"
 #include "../vector-math.h"
 
 namespace {
-
-/** GELU of every number, in the type that it comes in. */
-at::Tensor geluOf(const at::Tensor& x) {
-  if (!onProcessor(x)) return at::gelu(x);
-  auto y = at::empty_like(x);
-  withNumbers(x, [&](const auto* from) {
-    withRoom(y, [&](auto* to) {
-      overElements(x.numel(), [&](std::int64_t begin, std::int64_t end) {
-        INDEPENDENT
-        for (std::int64_t i = begin; i < end; i++) store(to + i, vectorGelu(widened(from[i])));
-      }, 8);
-    });
-  });
-  return y;
-}
 
 /** dPre = dy or, under GELU, dy times its slope at `pre`, as an operand of products; and its sum over the rows, in one pass. */
 void preActivationGradient(const at::Tensor& dy, const at::Tensor& pre, at::Tensor& dPre, at::Tensor& sums) {

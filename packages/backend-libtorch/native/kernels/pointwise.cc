@@ -1,17 +1,9 @@
 // GELU and SwiGLU. What they give is stored as what they were given: between two products of bfloat16 it stays bfloat16.
+#include "../gelu.h"
 #include "../registry.h"
 #include "../vector-math.h"
 
 namespace {
-
-/** An exponential takes so many times the time of a copy. */
-constexpr std::int64_t kExponentialWork = 4;
-
-template <typename T>
-void geluOf(const T* x, T* y, std::int64_t begin, std::int64_t end) {
-  INDEPENDENT
-  for (std::int64_t i = begin; i < end; i++) store(y + i, vectorGelu(widened(x[i])));
-}
 
 template <typename D, typename T>
 void geluGradient(const D* dy, const T* x, T* dx, std::int64_t begin, std::int64_t end) {
@@ -59,14 +51,7 @@ at::Tensor swigluGradientByLibtorch(const at::Tensor& dy, const at::Tensor& x) {
 
 KERNEL(GeluFused) {
   call.expect({"*"});
-  const at::Tensor& x = call.stored(0);
-  if (!onProcessor(x)) return call.output(at::gelu(x));
-  const auto y = at::empty_like(x);
-  withNumbers(x, [&](const auto* from) {
-    auto* to = roomOf(y, from);
-    overElements(x.numel(), [=](std::int64_t begin, std::int64_t end) { geluOf(from, to, begin, end); }, kExponentialWork);
-  });
-  call.output(y);
+  call.output(geluOf(call.stored(0)));
 }
 
 KERNEL(GeluFusedGrad) {

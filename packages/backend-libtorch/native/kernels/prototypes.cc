@@ -12,9 +12,6 @@ namespace {
 /** Columns that stay in the first cache while they are read twice. */
 constexpr std::int64_t kColumnsPerBlock = 1024;
 
-/** Reads K columns as if they cost so many times a copy: for the exponentials. */
-constexpr std::int64_t kExponentialWork = 4;
-
 /** Sums over a part of a row, of the logits' distances to the largest of them so far. */
 struct CrossEntropySums {
   float largest = std::numeric_limits<float>::lowest();

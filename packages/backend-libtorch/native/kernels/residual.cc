@@ -102,10 +102,24 @@ at::Tensor scaledBy(const at::Tensor& x, const at::Tensor& gamma, const std::vec
   return at::mul(gamma.defined() ? at::mul(x, gamma) : x, scales);
 }
 
-/** The samples of the residual stream, input 0, that the branch, input 1, ran on. */
-std::vector<std::int64_t> subsetOf(Call& call) {
-  return indicesBelow(call.stored(0).size(0), call.integers(static_cast<std::size_t>(call.stored(1).size(0))));
-}
+/** What the subset kernels are given: the residual stream or its gradient, the branch, gamma (may be undefined), samples, scales. */
+struct SubsetCall {
+  at::Tensor stream;
+  at::Tensor residual;
+  at::Tensor gamma;
+  std::vector<std::int64_t> samples;
+  std::vector<double> scales;
+
+  explicit SubsetCall(Call& call) {
+    call.expect({"B N D", "K N D", "?D"});
+    stream = call.input(0);
+    residual = call.stored(1);
+    if (call.has(2)) gamma = call.input(2);
+    samples = indicesBelow(stream.size(0), call.integers(static_cast<std::size_t>(residual.size(0))));
+    scales = call.numbers();
+    if (scales.size() != samples.size()) throw std::invalid_argument("a scale for each sample was expected");
+  }
+};
 
 }  // namespace
 
@@ -141,25 +155,13 @@ KERNEL(LayerScaleResidualGrad) {
 }
 
 KERNEL(AddResidualSubset) {
-  call.expect({"B N D", "K N D", "?D"});
-  const auto x = call.input(0);
-  const at::Tensor& residual = call.stored(1);
-  const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
-  const auto samples = subsetOf(call);
-  const auto scales = call.numbers();
-  if (scales.size() != samples.size()) throw std::invalid_argument("a scale for each sample was expected");
+  const auto [x, residual, gamma, samples, scales] = SubsetCall(call);
   if (onProcessor(x)) return call.output(addSubset(x, residual, gamma, samples, scales));
   call.output(at::index_add(x, 0, indexTensor(samples, x), scaledBy(call.input(1), gamma, scales)));
 }
 
 KERNEL(AddResidualSubsetGrad) {
-  call.expect({"B N D", "K N D", "?D"});
-  const auto dy = call.input(0);
-  const at::Tensor& residual = call.stored(1);
-  const auto gamma = call.has(2) ? call.input(2) : at::Tensor();
-  const auto samples = subsetOf(call);
-  const auto scales = call.numbers();
-  if (scales.size() != samples.size()) throw std::invalid_argument("a scale for each sample was expected");
+  const auto [dy, residual, gamma, samples, scales] = SubsetCall(call);
   if (onProcessor(dy)) {
     const auto gradient = branchGradient(dy, residual, gamma, {samples.data(), scales.data(), residual.size(1)});
     call.output(gradient.residual);
