@@ -12,7 +12,7 @@ import { profileTrainStep } from "./engine/profile.ts";
 import { measureSmallOps } from "./engine/small-ops.ts";
 import { measureTrainStep } from "./engine/train-step.ts";
 
-export async function run({ rounds = 3, profile = false }: BenchOptions = {}): Promise<BenchReport> {
+export async function run({ rounds = 3, profile = false, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
   const engine = await startEngine("fp32");
   const precisions = precisionsOf(engine);
   const versions = { backend: engine.name, engine: engine.engine, threads: String(threads) };
@@ -25,9 +25,13 @@ export async function run({ rounds = 3, profile = false }: BenchOptions = {}): P
   const peers: Peer[] = [];
   try {
     for (const installation of findInstallations()) peers.push(await startPeer(installation));
+    onProgress(`Measuring beside ${peers.map(({ name }) => name).join(", ") || "nobody"}: matrix products.`);
     const products = await measureProducts(peers, precisions, rounds);
+    onProgress("Small ops.");
     const smallOps = await measureSmallOps(peers, rounds);
+    onProgress("Forward pass of ViT-S/14.");
     const forward = await measureForward(peers, precisions, products.peaks, rounds);
+    onProgress("Training step of ViT-S/14.");
     const trainStep = await measureTrainStep(peers, precisions, products.peaks, rounds);
     return {
       bench: "engine",

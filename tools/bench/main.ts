@@ -61,7 +61,7 @@ function table(rows: readonly BenchRow[]): string {
 
 async function main(): Promise<void> {
   const { name, json, options } = parseCommand();
-  const { bench, versions, rows } = await (await benchmarks[name]!()).run(options);
+  const { bench, versions, rows } = await (await benchmarks[name]!()).run({ ...options, onProgress: console.error });
   const report = { bench, machine: machine(), versions: { node: process.version, ...versions }, rows };
   if (json) console.log(JSON.stringify(report, null, 2));
   else console.log(`${bench} on ${report.machine.cpu}, ${report.machine.cores} cores\n${table(rows)}`);

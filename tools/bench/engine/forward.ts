@@ -6,7 +6,7 @@ import type { BenchRow } from "../measure.ts";
 import { contest, rowOf } from "./contest.ts";
 import { meanSeconds } from "./lap.ts";
 import { startEngine } from "./ours.ts";
-import { contender, nameWithMode, noNetworks, type Peer, peerModes, withNetworks } from "./peers.ts";
+import { contender, nameWithMode, noNetworks, type Peer, runnersOf } from "./peers.ts";
 import type { Peaks } from "./products.ts";
 
 const [batchSize, imageSize] = [16, 224];
@@ -32,10 +32,8 @@ async function measure(peers: readonly Peer[], precision: Precision, peak: numbe
   try {
     const outcome = await contest(
       { name: "ours", lap: async () => meanSeconds(run) },
-      withNetworks(peers).flatMap((peer) =>
-        peerModes[precision].map((mode) =>
-          contender(peer.process, nameWithMode(peer, mode), { work: "forward", batchSize, mode }),
-        ),
+      runnersOf(peers, precision).map(({ peer, mode }) =>
+        contender(peer.process, nameWithMode(peer, mode), { work: "forward", batchSize, mode }),
       ),
       { rounds, finalists: 2 },
     );

@@ -54,7 +54,11 @@ export async function startPeer(installation: Installation): Promise<Peer> {
   };
 }
 
-export const withNetworks = (peers: readonly Peer[]) => peers.filter(({ networks }) => networks !== undefined);
+/** Everybody who can run ViT-S/14 in a precision. As it comes, nobody is at his best; float32 alone shows what that costs. */
+export const runnersOf = (peers: readonly Peer[], precision: Precision): { peer: Peer; mode: PeerMode }[] =>
+  peers
+    .filter(({ networks, tuned }) => networks !== undefined && (tuned || precision === "fp32"))
+    .flatMap((peer) => peerModes[precision].map((mode) => ({ peer, mode })));
 
 /** Why there is nobody to run ViT-S/14. */
 export const noNetworks = (peers: readonly Peer[]) =>
@@ -66,7 +70,7 @@ export const noNetworks = (peers: readonly Peer[]) =>
  * The ways in which PyTorch computes in a precision: `autocast` casts float32 parameters op by op, `copies` keeps parameters
  * of that type.
  */
-export const peerModes = { fp32: ["plain"], bf16: ["autocast", "copies"] } as const;
+const peerModes = { fp32: ["plain"], bf16: ["autocast", "copies"] } as const;
 export type PeerMode = (typeof peerModes)[Precision][number];
 
 export const nameWithMode = ({ name, networks }: Peer, mode: PeerMode) =>

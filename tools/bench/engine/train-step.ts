@@ -5,7 +5,7 @@ import type { Precision } from "@dinov2/tensor";
 import type { BenchRow } from "../measure.ts";
 import { PeerProcess } from "../peer-process.ts";
 import { cheapestFirst, type Contender, contest, type Outcome, rowOf } from "./contest.ts";
-import { nameWithMode, noNetworks, type Peer, peerModes, startPeer, withNetworks } from "./peers.ts";
+import { nameWithMode, noNetworks, type Peer, runnersOf, startPeer } from "./peers.ts";
 import type { Peaks } from "./products.ts";
 import { executedFlops, stepRecipe } from "./step-recipe.ts";
 
@@ -62,10 +62,8 @@ async function measure(
   };
   const time = await contest(
     inOwnProcess("ours", async () => own.peer, { work: "step" }, peaks),
-    withNetworks(peers).flatMap((peer) =>
-      peerModes[precision].map((mode) =>
-        inOwnProcess(nameWithMode(peer, mode), async () => (await startPeer(peer)).process, { ...work, mode }, peaks),
-      ),
+    runnersOf(peers, precision).map(({ peer, mode }) =>
+      inOwnProcess(nameWithMode(peer, mode), async () => (await startPeer(peer)).process, { ...work, mode }, peaks),
     ),
     { rounds, finalists: 2 },
   );
