@@ -6,6 +6,7 @@
 import {
   addResidualSubset,
   blockDiagonalAttention,
+  checkpoint,
   gatherRows,
   layerNorm,
   layerNormLinear,
@@ -17,7 +18,7 @@ import {
 import { blockPrefix, dropPathRates, type VisionTransformerConfig } from "./config.ts";
 import type { Segment } from "./packing.ts";
 import { parameter, type ParameterMap } from "./parameters.ts";
-import { keepSequences, keptAmong, type KeptSequences, type StochasticDepth } from "./stochastic-depth.ts";
+import { keepSequences, keptAmong, type KeptSequences, rowFactors, type StochasticDepth } from "./stochastic-depth.ts";
 
 type Vector = tf.Variable<tf.Rank.R1>;
 
@@ -50,6 +51,8 @@ export interface Block {
   readonly norm2: LayerNorm;
   readonly ffn: FeedForward;
   readonly gamma2: Vector | null;
+  /** All of the above. */
+  readonly variables: readonly tf.Variable[];
 }
 
 /** Collects the parameters of block `index` by their official names. */
@@ -74,6 +77,7 @@ export function readBlock(config: VisionTransformerConfig, parameters: Parameter
     norm2: normOf("norm2"),
     ffn: readFeedForward(config, linearOf),
     gamma2: optional("ls2.gamma"),
+    variables: [...parameters].filter(([name]) => name.startsWith(prefix)).map(([, variable]) => variable),
   };
 }
 
@@ -91,27 +95,57 @@ function readFeedForward(config: VisionTransformerConfig, linearOf: (name: strin
   }
 }
 
+export interface BlockOptions {
+  /** Null where no sample is left out. */
+  readonly depth: StochasticDepth | null;
+  /** Rows of x that are read afterwards; all by default. */
+  readonly only?: Int32Array | undefined;
+  /** Keep x alone for the gradient, and run the block again on the way back. */
+  readonly recompute?: boolean | undefined;
+}
+
+/** What each branch works on, drawn before it runs: to run again is to run the same. */
+interface Draws {
+  readonly attention: KeptSequences | null;
+  readonly ffn: KeptSequences | null;
+  readonly computesDropped: boolean;
+}
+
 /**
  * [T, D] → [T, D]; `segments` says which rows form a sequence. With `only`, [R, D]: those rows alone, in that order,
  * so that the feed-forward layer does not work on rows that nobody reads.
  */
-export function blockForward(
+export function blockForward(x: tf.Tensor2D, segments: readonly Segment[], block: Block, options: BlockOptions): tf.Tensor2D {
+  const { depth, only, recompute = false } = options;
+  const { index, dropRate: rate } = block;
+  const draws: Draws = {
+    attention: keepSequences(depth, segments, { block: index, branch: "attention", rate }),
+    ffn: keepSequences(depth, segments, { block: index, branch: "ffn", rate }),
+    computesDropped: depth?.computesDropped ?? false,
+  };
+  const run = (input: tf.Tensor2D) => bothBranches(input, segments, block, draws, only);
+  if (!recompute) return run(x);
+  const runApart = (input: tf.Tensor2D) => {
+    const output = run(input);
+    return output === input ? tf.clone(output) : output;
+  };
+  return checkpoint(runApart, [x], block.variables) as tf.Tensor2D;
+}
+
+function bothBranches(
   x: tf.Tensor2D,
   segments: readonly Segment[],
   block: Block,
-  depth: StochasticDepth | null,
-  only?: Int32Array,
+  { attention: keptByAttention, ffn: keptByFfn, computesDropped }: Draws,
+  only: Int32Array | undefined,
 ): tf.Tensor2D {
-  const { index, dropRate: rate } = block;
   return tf.tidy(() => {
-    const keptByAttention = keepSequences(depth, segments, { block: index, branch: "attention", rate });
-    const attended = addBranch(x, segments, keptByAttention, block.gamma1, (rows, sequences) =>
+    const attended = addBranch(x, { segments, kept: keptByAttention, computesDropped, gamma: block.gamma1 }, (rows, sequences) =>
       attention(rows, sequences, block),
     );
-    const keptByFfn = keepSequences(depth, segments, { block: index, branch: "ffn", rate });
     const read = only ? (gatherRows(attended, only) as tf.Tensor2D) : attended;
     const kept = only ? keptAmong(keptByFfn, only) : keptByFfn;
-    return addBranch(read, segments, kept, block.gamma2, (rows) => feedForward(rows, block));
+    return addBranch(read, { segments, kept, computesDropped, gamma: block.gamma2 }, (rows) => feedForward(rows, block));
   });
 }
 
@@ -123,21 +157,39 @@ interface OpenBranch {
   readonly last: Linear | null;
 }
 
+/** Of what, and how, a branch is added to x. */
+interface Residual {
+  readonly segments: readonly Segment[];
+  readonly kept: KeptSequences | null;
+  readonly computesDropped: boolean;
+  readonly gamma: Vector | null;
+}
+
 /** `x + gamma * branch(x)`, on the kept sequences only where some are left out. */
 function addBranch(
   x: tf.Tensor2D,
-  segments: readonly Segment[],
-  kept: KeptSequences | null,
-  gamma: Vector | null,
+  residual: Residual,
   branch: (rows: tf.Tensor2D, segments: readonly Segment[]) => OpenBranch,
 ): tf.Tensor2D {
+  const { segments, kept, computesDropped, gamma } = residual;
   if (kept?.rows.length === 0) return x;
   return tf.tidy(() => {
+    if (kept && computesDropped) return addWholeBranch(x, kept, gamma, branch(x, segments));
     const rows = kept ? (gatherRows(x, kept.rows) as tf.Tensor2D) : x;
-    const { hidden, activation, last } = branch(rows, kept?.segments ?? segments);
-    if (last === null) return addHidden(x, hidden, kept, gamma);
-    return linearResidual(x, hidden, { ...last, activation, gamma, ...(kept && { subset: kept }) });
+    return addOpenBranch(x, kept, gamma, branch(rows, kept?.segments ?? segments));
   });
+}
+
+function addOpenBranch(x: tf.Tensor2D, kept: KeptSequences | null, gamma: Vector | null, branch: OpenBranch): tf.Tensor2D {
+  const { hidden, activation, last } = branch;
+  if (last === null) return addHidden(x, hidden, kept, gamma);
+  return linearResidual(x, hidden, { ...last, activation, gamma, ...(kept && { subset: kept }) });
+}
+
+/** The same numbers from a branch that ran on every row. */
+function addWholeBranch(x: tf.Tensor2D, kept: KeptSequences, gamma: Vector | null, branch: OpenBranch): tf.Tensor2D {
+  const added = addOpenBranch(tf.zerosLike(x), null, gamma, branch);
+  return tf.add(x, tf.mul(added, tf.tensor2d(rowFactors(kept, x.shape[0]), [x.shape[0], 1])));
 }
 
 function addHidden(x: tf.Tensor2D, hidden: tf.Tensor2D, kept: KeptSequences | null, gamma: Vector | null): tf.Tensor2D {

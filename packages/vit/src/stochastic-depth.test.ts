@@ -63,11 +63,20 @@ describe("randomSamples", () => {
     expect(Math.abs(kept.length / 20_000 - 0.9)).toBeLessThan(4 * Math.sqrt(0.09 / 20_000));
   });
 
+  it("draws the same at the same place, in whatever order it is asked", () => {
+    const [first, second] = [randomSamples(RandomStream.fromSeed(4)), randomSamples(RandomStream.fromSeed(4))];
+    const places = [0, 1, 2].map((block) => ({ block, branch: "ffn", crop: 0, batch: 50, rate: 0.4, keep: 30 }) as const);
+    const forwards = places.map((place) => [...first(place)]);
+    const backwards = places.toReversed().map((place) => [...second(place)]);
+    expect(forwards).toEqual(backwards.toReversed());
+    expect(forwards[0]).not.toEqual(forwards[1]);
+  });
+
   it("keeps every sample equally often in the subset form", () => {
     const choose = randomSamples(RandomStream.fromSeed(3));
     const counts = new Array<number>(5).fill(0);
-    for (let i = 0; i < 3000; i++) {
-      for (const sample of choose({ block: 0, branch: "ffn", crop: 0, batch: 5, rate: 0.4, keep: 3 })) counts[sample]!++;
+    for (let block = 0; block < 3000; block++) {
+      for (const sample of choose({ block, branch: "ffn", crop: 0, batch: 5, rate: 0.4, keep: 3 })) counts[sample]!++;
     }
     for (const count of counts) expect(Math.abs(count / 3000 - 0.6)).toBeLessThan(4 * Math.sqrt(0.24 / 3000));
   });

@@ -29,6 +29,8 @@ export type ChooseSamples = (draw: SampleDraw) => Int32Array;
 export interface StochasticDepth {
   readonly choose: ChooseSamples;
   readonly form: "plain" | "list";
+  /** Branches run on every sample, and what they give for a left out one is thrown away. */
+  readonly computesDropped?: boolean;
 }
 
 export interface KeptSequences {
@@ -42,23 +44,24 @@ export interface KeptSequences {
 /** A plain batch takes the mask form up to this rate (`Block.forward`); a list of crops never does. */
 const largestMaskRate = 0.1;
 
-/** Choices from a seeded stream. */
+/** Choices from a seeded stream, each by its place in the network: in whatever order they are asked for. */
 export const randomSamples =
   (random: RandomStream): ChooseSamples =>
-  ({ batch, keep, rate }) => {
-    if (keep !== null) return random.permutation(batch).slice(0, keep);
-    return Int32Array.from({ length: batch }, (_, i) => i).filter(() => random.bernoulli(1 - rate));
+  ({ block, branch, crop, batch, keep, rate }) => {
+    const draws = random.split(block, branch, crop);
+    if (keep !== null) return draws.permutation(batch).slice(0, keep);
+    return Int32Array.from({ length: batch }, (_, i) => i).filter(() => draws.bernoulli(1 - rate));
   };
 
 /** The source of choices for a forward, or null where no sample is ever left out. */
 export function stochasticDepth(
-  options: { training?: boolean; random?: RandomStream; chooseSamples?: ChooseSamples },
+  options: { training?: boolean; random?: RandomStream; chooseSamples?: ChooseSamples; computeDropped?: boolean },
   rates: readonly number[],
   form: StochasticDepth["form"],
 ): StochasticDepth | null {
   if (!options.training || rates.every((rate) => rate === 0)) return null;
-  if (options.chooseSamples) return { choose: options.chooseSamples, form };
-  if (options.random) return { choose: randomSamples(options.random), form };
+  const choose = options.chooseSamples ?? (options.random && randomSamples(options.random));
+  if (choose) return { choose, form, computesDropped: options.computeDropped ?? false };
   throw new InputError("A training forward with dropPathRate above 0 draws samples: pass `random` (or `chooseSamples`).");
 }
 
@@ -90,6 +93,13 @@ export function keptAmong(kept: KeptSequences | null, only: Int32Array): KeptSeq
     segments: [{ count: positions.length, length: 1 }],
     scale: typeof scale === "number" ? scale : Float32Array.from(positions, (i) => scale[place.get(only[i]!)!]!),
   };
+}
+
+/** [T]: what each row of the packed tokens is multiplied by; nought for those that are left out. */
+export function rowFactors({ rows, scale }: KeptSequences, rowCount: number): Float32Array {
+  const factors = new Float32Array(rowCount);
+  rows.forEach((row, i) => (factors[row] = typeof scale === "number" ? scale : scale[i]!));
+  return factors;
 }
 
 function perRow(scales: readonly number[], segments: readonly Segment[]): number | Float32Array {

@@ -8,7 +8,7 @@
 
 import { InputError, type RandomStream } from "@dinov2/foundation";
 import { layerNorm, tf } from "@dinov2/tensor";
-import { blockForward, readBlock, type Block } from "./block.ts";
+import { blockForward, readBlock, type Block, type BlockOptions } from "./block.ts";
 import { checkConfig, dropPathRates, type VisionTransformerConfig } from "./config.ts";
 import {
   clsToken,
@@ -35,6 +35,13 @@ export interface ForwardOptions {
   readonly random?: RandomStream;
   /** Draws instead of `random`, e.g. to replay recorded choices. */
   readonly chooseSamples?: ChooseSamples;
+  /** Also runs branches on the samples that stochastic depth leaves out: the same result for more work, to compare with. */
+  readonly computeDropped?: boolean;
+  /**
+   * Keeps what enters each block for the gradient and nothing else, and runs the block again on the way back
+   * (activation checkpointing, arXiv 1604.06174): the same result for less memory and a third more time.
+   */
+  readonly recompute?: boolean;
 }
 
 /** All crops after the last block, before the final norm. */
@@ -97,7 +104,7 @@ export class VisionTransformer extends Network {
     const depth = stochasticDepth(options, dropPathRates(this.config), form);
     return tidy(() => {
       const { tokens, segments } = this.embed(crops);
-      return { tokens: this.runBlocks(tokens, segments, depth), segments };
+      return { tokens: this.runBlocks(tokens, segments, { depth, recompute: options.recompute }), segments };
     });
   }
 
@@ -113,7 +120,8 @@ export class VisionTransformer extends Network {
     const depth = stochasticDepth(options, dropPathRates(this.config), "list");
     return tf.tidy(() => {
       const { tokens, segments } = this.embed(crops);
-      return this.finalNorm(this.runBlocks(tokens, segments, depth, undefined, choose(segments)));
+      const { recompute } = options;
+      return this.finalNorm(this.runBlocks(tokens, segments, { depth, recompute, only: choose(segments) }));
     });
   }
 
@@ -131,7 +139,7 @@ export class VisionTransformer extends Network {
     return tidy(() => {
       const { tokens, segments } = this.embed([{ images }]);
       const layers: IntermediateLayer[] = [];
-      this.runBlocks(tokens, segments, null, (index, packed) => {
+      this.runBlocks(tokens, segments, { depth: null }, (index, packed) => {
         if (!wanted.has(index)) return;
         const sequences = unpackSegment(norm ? this.finalNorm(packed) : packed, segments, 0);
         const patches = patchTokens(sequences, this.config.numRegisterTokens);
@@ -177,14 +185,13 @@ export class VisionTransformer extends Network {
   private runBlocks(
     tokens: tf.Tensor2D,
     segments: readonly Segment[],
-    depth: StochasticDepth | null,
+    { only, ...options }: BlockOptions,
     visit: (index: number, output: tf.Tensor2D) => void = () => undefined,
-    only?: Int32Array,
   ): tf.Tensor2D {
     let x = tokens;
     for (const block of this.blocks) {
       const isLast = block.index === this.config.depth - 1;
-      const output = blockForward(x, segments, block, depth, isLast ? only : undefined);
+      const output = blockForward(x, segments, block, isLast ? { ...options, only } : options);
       if (output !== x) x.dispose();
       x = output;
       visit(block.index, x);
