@@ -9,8 +9,16 @@ export {
   type RecipeInput,
 } from "./recipe.ts";
 export { pretrainStep, stepGradients, type StepRecipe } from "./pretrain-step.ts";
-export { createTrainingState, disposeTrainingState, parameterCounts, type TrainingState } from "./training-state.ts";
-export { backboneConfig, modules, namedParameters, type ModuleName, type Network } from "./network.ts";
+export { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
+export {
+  backboneConfig,
+  modules,
+  namedParameters,
+  parameterCounts,
+  type ModuleName,
+  type Network,
+  type ParameterCounts,
+} from "./network.ts";
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
 export { expectedStart } from "./expected-start.ts";

@@ -3,7 +3,18 @@
 
 import type { RandomStream } from "@dinov2/tensor";
 import { tf } from "@dinov2/tensor";
-import { DinoHead, type ParameterMap, VisionTransformer, vitConfig, type VisionTransformerConfig } from "@dinov2/vit";
+import {
+  DinoHead,
+  type DinoHeadConfig,
+  dinoHeadParameterSpecs,
+  elementCount,
+  type ParameterMap,
+  type ParameterSpec,
+  VisionTransformer,
+  vitConfig,
+  type VisionTransformerConfig,
+  vitParameterSpecs,
+} from "@dinov2/vit";
 import type { Recipe } from "./recipe.ts";
 
 /** The parts of a network that are clipped and saved under these names, in the official order. */
@@ -39,25 +50,46 @@ export function backboneConfig({ model, crops }: Pick<Recipe, "model" | "crops">
   });
 }
 
+function headConfig(inDim: number, head: Recipe["heads"]["dino"]): DinoHeadConfig {
+  const { prototypes: outDim, layers: numLayers, hiddenDim, bottleneckDim } = head;
+  return { inDim, outDim, numLayers, hiddenDim, bottleneckDim, mlpBias: true };
+}
+
 /** A network of random weights, by the official initialisation. */
 export function createNetwork(config: VisionTransformerConfig, heads: Recipe["heads"], random: RandomStream): Network {
   const createHead = (head: Recipe["heads"]["dino"], stream: RandomStream) =>
-    DinoHead.create(
-      {
-        inDim: config.embedDim,
-        outDim: head.prototypes,
-        numLayers: head.layers,
-        hiddenDim: head.hiddenDim,
-        bottleneckDim: head.bottleneckDim,
-        mlpBias: true,
-      },
-      stream,
-    );
+    DinoHead.create(headConfig(config.embedDim, head), stream);
   return {
     backbone: VisionTransformer.create(config, random.split("backbone")),
     dinoHead: createHead(heads.dino, random.split("dino_head")),
     ibotHead: heads.ibot.separate ? createHead(heads.ibot, random.split("ibot_head")) : null,
   };
+}
+
+/** What the modules of a recipe's network hold, without making it: names and shapes of ViT-g cost nothing. */
+export function moduleSpecs(recipe: Pick<Recipe, "model" | "crops" | "heads">): Map<ModuleName, ParameterSpec[]> {
+  const config = backboneConfig(recipe);
+  const headSpecs = (head: Recipe["heads"]["dino"]) => dinoHeadParameterSpecs(headConfig(config.embedDim, head));
+  const { dino, ibot } = recipe.heads;
+  return new Map<ModuleName, ParameterSpec[]>([
+    ["backbone", vitParameterSpecs(config)],
+    ["dino_head", headSpecs(dino)],
+    ...(ibot.separate ? [["ibot_head", headSpecs(ibot)] as const] : []),
+  ]);
+}
+
+/** How many numbers each part of a recipe's student has. */
+export interface ParameterCounts {
+  readonly backbone: number;
+  readonly dinoHead: number;
+  /** 0 when iBOT's patches go through the DINO head. */
+  readonly ibotHead: number;
+}
+
+export function parameterCounts(recipe: Pick<Recipe, "model" | "crops" | "heads">): ParameterCounts {
+  const specs = moduleSpecs(recipe);
+  const count = (module: ModuleName) => (specs.get(module) ?? []).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return { backbone: count("backbone"), dinoHead: count("dino_head"), ibotHead: count("ibot_head") };
 }
 
 /** The network's modules by name; what it does not have is left out. */

@@ -8,12 +8,13 @@ import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import { type CheckpointInfo, type DataIdentity, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { loaderOptions } from "./loader-options.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
+import { parameterCounts, type ParameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe } from "./run-folder.ts";
 import { expectedStart } from "./expected-start.ts";
 import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
-import { createTrainingState, disposeTrainingState, parameterCounts, type TrainingState } from "./training-state.ts";
+import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
 
 export interface PretrainOptions {
   readonly recipe: Recipe;
@@ -51,7 +52,7 @@ export interface PretrainSummary {
   readonly finished: boolean;
   readonly images: number;
   readonly skippedImages: number;
-  readonly parameters: { readonly backbone: number; readonly dinoHead: number; readonly ibotHead: number };
+  readonly parameters: ParameterCounts;
   readonly seconds: number;
   /** The last step's measures; none when there was nothing left to do. */
   readonly last: MetricsRecord | undefined;
@@ -115,7 +116,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
         finished: step >= recipe.schedule.steps,
         images: dataset.length,
         skippedImages: loader.stats().skippedImages,
-        parameters: parameterCounts(state),
+        parameters: parameterCounts(recipe),
         seconds: (performance.now() - startedAt) / 1000,
         last,
       };

@@ -21,6 +21,8 @@ const areaRange = z.tuple([positive.max(1), positive.max(1)]).refine(ascending, 
 const model = z.strictObject({
   /** student.arch: width, depth and heads in one word; the three keys below replace parts of it. */
   size: z.enum(Object.keys(sizes) as [SizeName, ...SizeName[]]).default("large"),
+  /** student.pretrained_weights: the run starts from the weights that `--init` names, and not without. */
+  pretrained: z.boolean().default(false),
   embedDim: count.nullable().default(null),
   depth: count.nullable().default(null),
   numHeads: count.nullable().default(null),

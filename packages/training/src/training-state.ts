@@ -59,18 +59,3 @@ export function disposeTrainingState({ student, teacher, optimizer, centers }: T
   optimizer.dispose();
   if (centers) tf.dispose([centers.dino, centers.ibot]);
 }
-
-/** How many numbers each part of the student has. */
-export function parameterCounts({ student }: Pick<TrainingState, "student">): {
-  backbone: number;
-  dinoHead: number;
-  ibotHead: number;
-} {
-  const count = (parameters: ReadonlyMap<string, tf.Variable> | undefined) =>
-    [...(parameters?.values() ?? [])].reduce((sum, { size }) => sum + size, 0);
-  return {
-    backbone: count(student.backbone.parameters),
-    dinoHead: count(student.dinoHead.parameters),
-    ibotHead: count(student.ibotHead?.parameters),
-  };
-}
