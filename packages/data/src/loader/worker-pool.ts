@@ -3,7 +3,6 @@ import type { SampleJob, SampleResult, SampleTask } from "./sample-task.ts";
 import { workerEntry } from "../worker-entry.ts";
 
 interface Pending {
-  readonly task: SampleTask;
   readonly resolve: (result: SampleResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -15,10 +14,10 @@ export interface WorkerAnswer {
   readonly error?: Error;
 }
 
-/** Two per worker, so that one picture is decoded (by libvips' thread) while the views of another are made. */
-const tasksPerWorker = 2;
 /** How long a worker may take to finish what it is doing before it is stopped. */
 const closeMilliseconds = 2000;
+
+const closed = "The loader was closed.";
 
 interface Member {
   readonly worker: Worker;
@@ -26,12 +25,14 @@ interface Member {
 }
 
 /**
- * Worker threads that work on images. A process does not stay alive for idle workers, so a forgotten `close()` does not
- * hang it.
+ * Worker threads that work on images. A task goes to the thread with the least to do as soon as it is asked for: a
+ * training step on a processor keeps the asking thread busy for seconds, in which it could not hand out more. How much may
+ * be asked for ahead is the caller's to bound; a thread has two pictures in hand and the rest in its queue.
+ *
+ * A process does not stay alive for idle workers, so a forgotten `close()` does not hang it.
  */
 export class WorkerPool {
   private readonly members: Member[];
-  private readonly waiting: Pending[] = [];
   private nextId = 0;
   private ending: Promise<unknown> | undefined;
   private broken: Error | undefined;
@@ -51,29 +52,20 @@ export class WorkerPool {
 
   run(task: SampleTask): Promise<SampleResult> {
     if (this.broken) return Promise.reject(this.broken);
+    if (this.ending) return Promise.reject(new Error(closed));
+    const member = this.members.reduce((a, b) => (b.underWay.size < a.underWay.size ? b : a));
+    const id = this.nextId++;
+    if (member.underWay.size === 0) member.worker.ref();
     return new Promise((resolve, reject) => {
-      this.waiting.push({ task, resolve, reject });
-      this.dispatch();
+      member.underWay.set(id, { resolve, reject });
+      member.worker.postMessage({ id, task });
     });
   }
 
   async close(): Promise<void> {
-    this.rejectAll(new Error("The loader was closed."));
+    this.rejectAll(new Error(closed));
     this.ending ??= Promise.all(this.members.map(({ worker }) => endOf(worker)));
     await this.ending;
-  }
-
-  /** Hands waiting tasks to the workers with the least to do. */
-  private dispatch(): void {
-    while (this.waiting.length > 0) {
-      const member = this.members.reduce((a, b) => (b.underWay.size < a.underWay.size ? b : a));
-      if (member.underWay.size >= tasksPerWorker) return;
-      const pending = this.waiting.shift()!;
-      const id = this.nextId++;
-      if (member.underWay.size === 0) member.worker.ref();
-      member.underWay.set(id, pending);
-      member.worker.postMessage({ id, task: pending.task });
-    }
   }
 
   private settle(member: Member, { id, result, error }: WorkerAnswer): void {
@@ -82,7 +74,6 @@ export class WorkerPool {
     if (member.underWay.size === 0) member.worker.unref();
     if (error !== undefined) pending?.reject(error);
     else pending?.resolve(result!);
-    this.dispatch();
   }
 
   private fail(error: Error): void {
@@ -96,7 +87,6 @@ export class WorkerPool {
       for (const pending of underWay.values()) pending.reject(error);
       underWay.clear();
     }
-    for (const pending of this.waiting.splice(0)) pending.reject(error);
   }
 }
 
