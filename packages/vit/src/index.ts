@@ -9,6 +9,7 @@ export {
   dropPathRates,
   ffnHiddenWidth,
   ffnLayers,
+  isSwiglu,
   parseConfig,
   type FfnLayer,
   type VisionTransformerConfig,
@@ -22,11 +23,13 @@ export {
   type SizeName,
 } from "./sizes.ts";
 export { elementCount, parameter, vitParameterSpecs, type ParameterMap, type ParameterSpec } from "./parameters.ts";
-export { positionEmbedding, type PositionEmbedding } from "./position-embedding.ts";
+export { positionEmbedding, resizePositionEmbedding, storedGridSide, type PositionEmbedding } from "./position-embedding.ts";
 export { cubicResizeWeights, type ResizeOptions } from "./cubic-resize.ts";
 export type { PatchGrid } from "./patch-embed.ts";
 export { randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw } from "./stochastic-depth.ts";
 export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
-export { loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
-export { compareWeights, type WeightReport } from "./weights/compare.ts";
+export { isPositionEmbedding, loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
+export { assertMatches, compareWeights, type Shape, type WeightReport } from "./weights/compare.ts";
+export { openModel, type OpenedModel, type OpenModelOptions } from "./weights/open-model.ts";
+export { withBlockNames, type WeightSource } from "./weights/source.ts";
 export { loadModel, saveModel, type LoadModelOptions } from "./weights/load-model.ts";

@@ -33,6 +33,14 @@ export function positionEmbedding(stored: tf.Tensor3D, grid: PatchGrid, options:
   return { cls, patches: tf.tidy(() => fullPrecision(() => resizeGrid(patches, side, grid, options))) };
 }
 
+/** The whole embedding for another grid, [1, 1 + h w, D], as a forward at that size would make it. */
+export function resizePositionEmbedding(stored: tf.Tensor3D, grid: PatchGrid, options: ResizeOptions): tf.Tensor3D {
+  return tf.tidy(() => {
+    const { cls, patches } = positionEmbedding(stored, grid, options);
+    return tf.concat([cls, patches], 1);
+  });
+}
+
 /** `out[i, j] = Σ_k Σ_l rows[i, k] columns[j, l] patches[k, l]`, all D channels at once. */
 function resizeGrid(patches: tf.Tensor3D, side: number, grid: PatchGrid, options: ResizeOptions): tf.Tensor3D {
   const { height, width } = grid;

@@ -35,7 +35,7 @@ export const matches = ({ missing, unexpected, mismatched }: WeightReport): bool
   missing.length + unexpected.length + mismatched.length === 0;
 
 /** Throws an InputError that lists the first differences of each kind and counts the others. */
-export function assertMatches(report: WeightReport, origin: string): void {
+export function assertMatches(report: WeightReport, origin: string, advice = "Load it with a matching config."): void {
   if (matches(report)) return;
   const mismatched = report.mismatched.map(
     ({ name, expected, found }) => `${name} is [${found.join(", ")}], expected [${expected.join(", ")}]`,
@@ -45,9 +45,7 @@ export function assertMatches(report: WeightReport, origin: string): void {
     listed("unexpected", report.unexpected),
     listed("of another shape", mismatched),
   ];
-  throw new InputError(
-    `${origin} does not fit this architecture: ${parts.filter(Boolean).join("; ")}. Load it with a matching config.`,
-  );
+  throw new InputError(`${origin} does not fit this architecture: ${parts.filter(Boolean).join("; ")}. ${advice}`);
 }
 
 function listed(kind: string, names: readonly string[], shown = 4): string {

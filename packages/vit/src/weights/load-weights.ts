@@ -52,7 +52,8 @@ function setParameter(parameters: ParameterMap, name: string, shape: Shape, valu
   parameters.set(name, createVariable(values, shape));
 }
 
-function isPositionEmbedding(name: string, shape: Shape, expected: Shape): boolean {
+/** Whether a shape that differs is that of a position embedding for another grid, which can be resized. */
+export function isPositionEmbedding(name: string, shape: Shape, expected: Shape): boolean {
   const [one, tokens = 0, width] = shape;
   const isSquareGrid = tokens > 1 && Number.isInteger(Math.sqrt(tokens - 1));
   return name === "pos_embed" && shape.length === 3 && one === 1 && width === expected[2] && isSquareGrid;

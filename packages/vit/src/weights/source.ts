@@ -3,6 +3,7 @@
 
 import { InputError } from "@dinov2/foundation";
 import { openPth, openSafetensors, PthTensor, type PthValue } from "@dinov2/tensor";
+import { blockPrefix, type VisionTransformerConfig } from "../config.ts";
 import type { Shape } from "./compare.ts";
 
 export interface WeightSource {
@@ -77,12 +78,43 @@ export function withoutPrefix(source: WeightSource, landmark: string): WeightSou
     .map((name) => name.slice(0, -landmark.length));
   const prefix = prefixes.find((candidate) => candidate.startsWith("teacher.")) ?? prefixes[0];
   if (prefix === undefined) return null;
-  if (prefix === "") return source;
+  return prefix === "" ? source : within(source, prefix);
+}
+
+/**
+ * A projection head under its own names (`mlp.0.weight`, `last_layer.weight_v`): what a training run stores as `dino_head.*` and
+ * `ibot_head.*` beside the backbone. Null when there is none of that name.
+ */
+export function headOf(source: WeightSource, name: string): WeightSource | null {
+  const network = withoutPrefix(source, `${name}.last_layer.weight_v`);
+  return network && within(network, `${name}.`);
+}
+
+/** The names that start with `prefix`, without it. */
+function within(source: WeightSource, prefix: string): WeightSource {
   const inside = [...source.shapes].filter(([name]) => name.startsWith(prefix));
   return {
     ...source,
     shapes: new Map(inside.map(([name, shape]) => [name.slice(prefix.length), shape])),
     read: (name) => source.read(prefix + name),
+    close: () => source.close(),
+  };
+}
+
+/**
+ * A backbone's weights with the blocks named as `config` groups them in chunks, `blocks.3.…` or `blocks.0.3.…`: chunks are a
+ * matter of names alone.
+ */
+export function withBlockNames(source: WeightSource, config: VisionTransformerConfig): WeightSource {
+  const named = (name: string) => {
+    const [, index, inside] = /^blocks\.(?:\d+\.)?(\d+)\.(.+)$/.exec(name) ?? [];
+    return index === undefined ? name : blockPrefix(config, Number(index)) + inside!;
+  };
+  const stored = new Map([...source.shapes.keys()].map((name) => [named(name), name]));
+  return {
+    ...source,
+    shapes: new Map([...stored].map(([name, before]) => [name, source.shapes.get(before)!])),
+    read: (name) => source.read(stored.get(name)!),
     close: () => source.close(),
   };
 }
