@@ -1,3 +1,10 @@
 export { InputError, nearestName } from "./errors.ts";
 export { RandomStream, type RandomState } from "./random.ts";
-export { writeFileAtomic, createFolderAtomic } from "./files.ts";
+export {
+  createFolderAtomic,
+  isPartial,
+  removeFolderAtomic,
+  removePartials,
+  WriteError,
+  writeFileAtomic,
+} from "./files.ts";
