@@ -1,67 +1,10 @@
 // The losses' work on rows of K prototypes, 65 thousand and more: the cross-entropy of a student's logits against a teacher's
 // probabilities, and the teacher's Sinkhorn-Knopp assignment. R rows. Memory is the limit here, so each reads its rows as
 // seldom as it can, and makes no [R, K] besides its result.
-#include <cmath>
-#include <limits>
-
+#include "../cross-entropy.h"
 #include "../registry.h"
-#include "../vector-math.h"
 
 namespace {
-
-/** Columns that stay in the first cache while they are read twice. */
-constexpr std::int64_t kColumnsPerBlock = 1024;
-
-/** Sums over a part of a row, of the logits' distances to the largest of them so far. */
-struct CrossEntropySums {
-  float largest = std::numeric_limits<float>::lowest();
-  /** Σ e^((student - largest) / temperature) */
-  double exponentials = 0;
-  /** Σ teacher */
-  double mass = 0;
-  /** Σ teacher (student - largest) */
-  double along = 0;
-
-  void raise(float higher, double inverseTemperature) {
-    const double distance = static_cast<double>(largest) - higher;
-    exponentials *= std::exp(distance * inverseTemperature);
-    along += mass * distance;
-    largest = higher;
-  }
-};
-
-template <typename T>
-float largestOf(const T* x, std::int64_t count) {
-  float largest = std::numeric_limits<float>::lowest();
-#pragma omp simd reduction(max : largest)
-  for (std::int64_t i = 0; i < count; i++) largest = widened(x[i]) > largest ? widened(x[i]) : largest;
-  return largest;
-}
-
-template <typename S, typename T>
-CrossEntropySums crossEntropySums(const S* student, const T* teacher, std::int64_t width, float inverseTemperature) {
-  CrossEntropySums sums;
-  for (std::int64_t begin = 0; begin < width; begin += kColumnsPerBlock) {
-    const std::int64_t end = std::min(begin + kColumnsPerBlock, width);
-    const float blockLargest = largestOf(student + begin, end - begin);
-    if (blockLargest > sums.largest) sums.raise(blockLargest, inverseTemperature);
-    const float largest = sums.largest;
-    float exponentials = 0;
-    float mass = 0;
-    float along = 0;
-#pragma omp simd reduction(+ : exponentials, mass, along)
-    for (std::int64_t i = begin; i < end; i++) {
-      const float distance = widened(student[i]) - largest;
-      exponentials += vectorExp(distance * inverseTemperature);
-      mass += widened(teacher[i]);
-      along += widened(teacher[i]) * distance;
-    }
-    sums.exponentials += exponentials;
-    sums.mass += mass;
-    sums.along += along;
-  }
-  return sums;
-}
 
 void crossEntropy(Call& call, const at::Tensor& student, const at::Tensor& teacher, double temperature) {
   const std::int64_t rows = student.size(0);
@@ -74,10 +17,10 @@ void crossEntropy(Call& call, const at::Tensor& student, const at::Tensor& teach
   withNumbers(student, [&](const auto* s) {
     withNumbers(teacher, [&](const auto* t) {
       overRows(rows, width * kExponentialWork, [=](std::int64_t row) {
-        const CrossEntropySums sums = crossEntropySums(s + row * width, t + row * width, width, static_cast<float>(1 / temperature));
-        const double logSum = std::log(sums.exponentials);
-        losses[row] = static_cast<float>(sums.mass * logSum - sums.along / temperature);
-        logSumExps[row] = static_cast<float>(logSum + sums.largest / temperature);
+        CrossEntropySums sums;
+        sums.add([from = s + row * width](std::int64_t i) { return widened(from[i]); }, t + row * width, width, static_cast<float>(1 / temperature));
+        losses[row] = sums.loss(temperature);
+        logSumExps[row] = sums.logSumExp(temperature);
         masses[row] = static_cast<float>(sums.mass);
       });
     });

@@ -86,10 +86,8 @@ void normalizeWeight(Call& call, const at::Tensor& v, const at::Tensor& g) {
 }
 
 /** With u = v / norm: dg = dy·u and dv = g / norm (dy - u dg). */
-void normalizeWeightGradient(Call& call, const at::Tensor& dy, const at::Tensor& v, const at::Tensor& g, const at::Tensor& norm) {
+void normalizeWeightGradient(const at::Tensor& dy, const at::Tensor& v, const at::Tensor& g, const at::Tensor& norm, const at::Tensor& dv, const at::Tensor& dg) {
   const std::int64_t width = v.size(1);
-  const auto dv = at::empty_like(v);
-  const auto dg = at::empty_like(g);
   const float* const from = v.data_ptr<float>();
   const float* const gains = g.data_ptr<float>();
   const float* const norms = norm.data_ptr<float>();
@@ -104,8 +102,23 @@ void normalizeWeightGradient(Call& call, const at::Tensor& dy, const at::Tensor&
       combineRows(d + at, factor, from + at, -factor * along / norms[row], to + at, width);
     });
   });
-  call.output(dv);
-  call.output(dg);
+}
+
+/** What the weights would be multiplied by, and the rows' norms. */
+void weightScale(Call& call, const at::Tensor& v, const at::Tensor& g) {
+  const std::int64_t width = v.size(1);
+  const auto norm = at::empty({v.size(0)}, v.options());
+  const auto scale = at::empty_like(norm);
+  const float* const from = v.data_ptr<float>();
+  const float* const gains = g.data_ptr<float>();
+  float* const norms = norm.data_ptr<float>();
+  float* const scales = scale.data_ptr<float>();
+  overRows(v.size(0), width, [=](std::int64_t row) {
+    norms[row] = normOf(from + row * width, width);
+    scales[row] = gains[row] / norms[row];
+  });
+  call.output(scale);
+  call.output(norm);
 }
 
 }  // namespace
@@ -142,15 +155,33 @@ KERNEL(WeightNorm) {
   call.output(norm);
 }
 
+// A flag: dv may be written over dy. It then is where that is float32, and no output.
 KERNEL(WeightNormGrad) {
   call.expect({"K D", "K D", "K 1", "K"});
   const auto v = call.input(1);
   const auto g = call.input(2);
   const auto norm = call.input(3);
-  if (onProcessor(v)) return normalizeWeightGradient(call, call.stored(0), v, g, norm);
-  const auto dy = call.input(0);
-  const auto unit = at::div(v, column(norm));
-  const auto dg = at::sum(at::mul(dy, unit), {1}, true);
-  call.output(at::sub(dy, unit.mul_(dg)).mul_(at::div(g.view({-1, 1}), column(norm))));
+  const bool inPlace = call.flag() && call.stored(0).scalar_type() == at::kFloat;
+  const auto dv = inPlace ? call.stored(0) : at::empty_like(v);
+  auto dg = at::empty_like(g);
+  if (onProcessor(v)) {
+    normalizeWeightGradient(call.stored(0), v, g, norm, dv, dg);
+  } else {
+    const auto dy = call.input(0);
+    const auto unit = at::div(v, column(norm));
+    dg = at::sum(at::mul(dy, unit), {1}, true);
+    dv.copy_(at::sub(dy, unit.mul_(dg)).mul_(at::div(g.view({-1, 1}), column(norm))));
+  }
+  if (!inPlace) call.output(dv);
   call.output(dg);
+}
+
+KERNEL(WeightNormScale) {
+  call.expect({"K D", "K 1"});
+  const auto v = call.input(0);
+  const auto g = call.input(1);
+  if (onProcessor(v)) return weightScale(call, v, g);
+  const auto norm = at::norm(v, 2, {1});
+  call.output(at::div(g.view({-1}), norm));
+  call.output(norm);
 }

@@ -7,5 +7,10 @@ export const normKernels: KernelBodies = {
   L2Normalize: (backend, { x }, { epsilon }) => backend.run("L2Normalize", [x], [epsilon as number]),
   L2NormalizeGrad: (backend, { dy, y, norm }, { epsilon }) => backend.run("L2NormalizeGrad", [dy, y, norm], [epsilon as number]),
   WeightNorm: (backend, { v, g }) => backend.run("WeightNorm", [v, g]),
-  WeightNormGrad: (backend, { dy, v, g, norm }) => backend.run("WeightNormGrad", [dy, v, g, norm]),
+  // Over dy where the caller alone holds it: of the prototypes both are the size of their weights.
+  WeightNormGrad: (backend, { dy, v, g, norm }) => {
+    const results = backend.run("WeightNormGrad", [dy, v, g, norm], [backend.refCount(dy!.dataId) === 1]);
+    return results.length === 2 ? results : [backend.share(dy!, [...dy!.shape]), ...results];
+  },
+  WeightNormScale: (backend, { v, g }) => backend.run("WeightNormScale", [v, g]),
 };

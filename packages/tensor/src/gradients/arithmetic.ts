@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { product } from "../ops/op.ts";
+import { registerShapeGradient } from "./tape.ts";
 
 /** Sums a gradient over the axes along which the operand of `shape` was broadcast. */
 function sumTo(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
@@ -32,8 +33,8 @@ const powExponent: Partial = (dy, a, b) => {
 };
 
 function registerBinaries(): void {
-  registerBinary("Add", (dy) => dy, (dy) => dy);
-  registerBinary("Sub", (dy) => dy, (dy) => tf.neg(dy));
+  registerShapeGradient("Add", ["a", "b"], (dy, [a, b]) => ({ a: () => sumTo(dy, a!), b: () => sumTo(dy, b!) }));
+  registerShapeGradient("Sub", ["a", "b"], (dy, [a, b]) => ({ a: () => sumTo(dy, a!), b: () => sumTo(tf.neg(dy), b!) }));
   registerBinary("Multiply", (dy, _a, b) => tf.mul(dy, b), (dy, a) => tf.mul(dy, a));
   registerBinary("RealDiv", (dy, _a, b) => tf.div(dy, b), (dy, a, b) => tf.neg(tf.div(tf.mul(dy, a), tf.square(b))));
   registerBinary("Pow", powBase, powExponent);
@@ -120,9 +121,5 @@ export function registerArithmetic(): void {
   registerClip();
   registerSelect();
   registerBatchMatMul();
-  tf.registerGradient({
-    kernelName: "AddN",
-    saveAllInputs: true,
-    gradFunc: (dy, saved) => Object.fromEntries(saved.map((_, i) => [i, () => tf.clone(dy as tf.Tensor)])),
-  });
+  registerShapeGradient("AddN", "all", (dy, shapes) => Object.fromEntries(shapes.map((_, i) => [i, () => tf.clone(dy)])));
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { registerShapeGradient } from "./tape.ts";
 
 /** The shape after a reduction that keeps the reduced axes with size 1. */
 function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
@@ -11,15 +12,11 @@ function spread(dy: tf.Tensor, shape: readonly number[], axes: readonly number[]
 }
 
 function registerSums(kernelName: "Sum" | "Mean"): void {
-  tf.registerGradient({
-    kernelName,
-    inputsToSave: ["x"],
-    gradFunc: (dy, [x], attributes) => {
-      const { axis } = attributes as unknown as { axis: number | number[] };
-      const axes = tf.util.parseAxisParam(axis, x!.shape);
-      const count = kernelName === "Mean" ? axes.reduce((product, i) => product * x!.shape[i]!, 1) : 1;
-      return { x: () => spread(count === 1 ? (dy as tf.Tensor) : tf.div(dy as tf.Tensor, count), x!.shape, axes) };
-    },
+  registerShapeGradient(kernelName, ["x"], (dy, [shape], attributes) => {
+    const { axis } = attributes as unknown as { axis: number | number[] };
+    const axes = tf.util.parseAxisParam(axis, shape!);
+    const count = kernelName === "Mean" ? axes.reduce((product, i) => product * shape![i]!, 1) : 1;
+    return { x: () => spread(count === 1 ? dy : tf.div(dy, count), shape!, axes) };
   });
 }
 

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { registerArithmetic } from "./arithmetic.ts";
 import { registerReductions } from "./reductions.ts";
 import { registerShapeMoves } from "./shape-moves.ts";
+import { registerShapeGradient } from "./tape.ts";
 
 /** Ops whose result does not move with a small move of the input, by the names of their inputs. */
 const steps: Readonly<Record<string, readonly string[]>> = {
@@ -18,12 +19,8 @@ const steps: Readonly<Record<string, readonly string[]>> = {
 
 function registerSteps(): void {
   for (const [kernelName, inputs] of Object.entries(steps)) {
-    tf.registerGradient({
-      kernelName,
-      inputsToSave: [...inputs],
-      gradFunc: (_dy, saved) =>
-        Object.fromEntries(inputs.map((input, i) => [input, () => tf.zeros(saved[i]!.shape)])),
-    });
+    registerShapeGradient(kernelName, inputs, (_dy, shapes) =>
+      Object.fromEntries(inputs.map((input, i) => [input, () => tf.zeros(shapes[i]!)])));
   }
 }
 

@@ -1,17 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { scatterRows } from "../ops/rows.ts";
+import { registerShapeGradient } from "./tape.ts";
 
-/** Registers the gradient of an op with one input, which is saved for its shape alone. */
+/** Registers the gradient of an op with one input, of which it needs the shape alone. */
 function register(
   kernelName: string,
   input: string,
   dx: (dy: tf.Tensor, shape: number[], attributes: tf.NamedAttrMap) => tf.Tensor,
 ): void {
-  tf.registerGradient({
-    kernelName,
-    inputsToSave: [input],
-    gradFunc: (dy, [x], attributes) => ({ [input]: () => dx(dy as tf.Tensor, x!.shape, attributes) }),
-  });
+  registerShapeGradient(kernelName, [input], (dy, [shape], attributes) => ({ [input]: () => dx(dy, shape!, attributes) }));
 }
 
 /** [before, after] of each axis so that a slice of `size` from `begin` lies where it was taken. */
@@ -44,21 +41,13 @@ function registerSingleInputs(): void {
 }
 
 function registerJoins(): void {
-  tf.registerGradient({
-    kernelName: "Concat",
-    saveAllInputs: true,
-    gradFunc: (dy, saved, { axis }) => {
-      const along = tf.util.parseAxisParam(axis as number, saved[0]!.shape)[0]!;
-      const parts = tf.split(dy as tf.Tensor, saved.map((input) => input.shape[along]!), along);
-      return Object.fromEntries(parts.map((part, i) => [i, () => part]));
-    },
+  registerShapeGradient("Concat", "all", (dy, shapes, { axis }) => {
+    const along = tf.util.parseAxisParam(axis as number, shapes[0]!)[0]!;
+    const parts = tf.split(dy, shapes.map((shape) => shape[along]!), along);
+    return Object.fromEntries(parts.map((part, i) => [i, () => part]));
   });
-  tf.registerGradient({
-    kernelName: "Pack",
-    saveAllInputs: true,
-    gradFunc: (dy, _saved, { axis }) =>
-      Object.fromEntries(tf.unstack(dy as tf.Tensor, axis as number).map((part, i) => [i, () => part])),
-  });
+  registerShapeGradient("Pack", "all", (dy, _shapes, { axis }) =>
+    Object.fromEntries(tf.unstack(dy, axis as number).map((part, i) => [i, () => part])));
   tf.registerGradient({
     kernelName: "SplitV",
     gradFunc: (dys, _saved, { axis }) => ({ x: () => tf.concat([dys].flat(), axis as number) }),

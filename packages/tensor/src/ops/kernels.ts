@@ -130,10 +130,17 @@ export interface KernelTable {
     attributes: None;
     outputs: [w: Info /* [K,D] */, norm: Info /* [K] */];
   };
+  /** dv may be written over `dy` when the caller's is the only reference to it. */
   WeightNormGrad: {
     inputs: { dy: Info /* [K,D] */; v: Info; g: Info; norm: Info };
     attributes: None;
     outputs: [dv: Info /* [K,D] */, dg: Info /* [K,1] */];
+  };
+  /** scale = g / norm, norm = ||v||_2 of each row: w is v times `scale`, for kernels that apply it on the way. */
+  WeightNormScale: {
+    inputs: { v: Info /* [K,D] */; g: Info /* [K,1] */ };
+    attributes: None;
+    outputs: [scale: Info /* [K] */, norm: Info /* [K] */];
   };
 
   /** loss = -Σ_k teacher log_softmax(student / temperature); logSumExp is of student / temperature, mass = Σ_k teacher. */
@@ -150,6 +157,29 @@ export interface KernelTable {
     inputs: { dy: Info /* [R] */; student: Info; teacher: Info; logSumExp: Info; mass: Info };
     attributes: { temperature: number };
     outputs: [dStudent: Info /* [R,K] */];
+  };
+
+  /** probabilities = softmax((scale * (x vᵀ) - center) / temperature) over the prototypes. No gradient. */
+  PrototypeTargets: {
+    inputs: { x: Info /* [R,D] */; v: Info /* [K,D] */; scale: Info /* [K] */; center: Info /* [K] */ };
+    attributes: { temperature: number };
+    outputs: [probabilities: Info /* [R,K] */];
+  };
+  /**
+   * losses = -weights Σ_k teacher log_softmax(scale * (x vᵀ) / temperature) and, with `gradient`, the gradients of their sum: dx, and
+   * the one of v at constant scale added to `dV`, which may be written over it when the caller's is the only reference to it.
+   */
+  PrototypeLoss: {
+    inputs: {
+      x: Info /* [R,D] */;
+      v: Info /* [K,D] */;
+      scale: Info /* [K] */;
+      teacher: Info /* [R,K] */;
+      weights: Info /* [R] */;
+      dV?: Info /* [K,D] */;
+    };
+    attributes: { temperature: number; gradient: boolean };
+    outputs: [losses: Info /* [R] */, dx?: Info /* [R,D] */, dV?: Info /* [K,D] */];
   };
 
   /** Sinkhorn-Knopp as `sinkhornKnopp` defines it. No gradient. */

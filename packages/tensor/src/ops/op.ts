@@ -60,6 +60,11 @@ export function unrecorded<T extends tf.Tensor>(compute: () => T): T {
   return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))() as T;
 }
 
+/** Whether a tape is open, so that a gradient may be asked for. */
+export function isRecording(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}
+
 /** [..., D] as [R, D]. */
 export function asRows(x: tf.Tensor): tf.Tensor2D {
   const width = x.shape.at(-1)!;

@@ -3,7 +3,7 @@ import { assertFloat32, assertShape, differentiable, kernel } from "./op.ts";
 
 const column = (x: tf.Tensor) => tf.reshape(x, [-1, 1]);
 
-const forward = kernel("PrototypeCrossEntropy", ({ student, teacher }, { temperature }) => {
+export const crossEntropyForward = kernel("PrototypeCrossEntropy", ({ student, teacher }, { temperature }) => {
   const largest = tf.div(tf.max(student, 1, true), temperature);
   const shifted = tf.sub(tf.mul(student, 1 / temperature), largest); // [R, K], at most 0
   const logSum = tf.log(tf.sum(tf.exp(shifted), 1));
@@ -12,7 +12,7 @@ const forward = kernel("PrototypeCrossEntropy", ({ student, teacher }, { tempera
   return [loss, tf.add(logSum, tf.reshape(largest, [-1])), mass];
 });
 
-const backward = kernel(
+export const crossEntropyBackward = kernel(
   "PrototypeCrossEntropyGrad",
   ({ dy, student, teacher, logSumExp, mass }, { temperature }) => {
     const probabilities = tf.exp(tf.sub(tf.mul(student, 1 / temperature), column(logSumExp)));
@@ -45,11 +45,11 @@ export function prototypeCrossEntropy(
     [studentLogits],
     () => {
       const inputs = { student: studentLogits, teacher: teacherProbabilities };
-      const [loss, logSumExp, mass] = forward(inputs, attributes);
+      const [loss, logSumExp, mass] = crossEntropyForward(inputs, attributes);
       return { value: loss, saved: [studentLogits, teacherProbabilities, logSumExp, mass] };
     },
     (dy, [student, teacher, logSumExp, mass]) => [
-      backward({ dy, student, teacher, logSumExp, mass }, attributes)[0],
+      crossEntropyBackward({ dy, student, teacher, logSumExp, mass }, attributes)[0],
     ],
   ) as tf.Tensor1D;
 }

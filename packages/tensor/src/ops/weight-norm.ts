@@ -9,11 +9,17 @@ const forward = kernel("WeightNorm", ({ v, g }) => {
 });
 
 // With u = v / ||v||: dg = dy·u and dv = g / ||v|| (dy - u (dy·u)).
-const backward = kernel("WeightNormGrad", ({ dy, v, g, norm }) => {
+export const weightNormBackward = kernel("WeightNormGrad", ({ dy, v, g, norm }) => {
   const length = column(norm);
   const unit = tf.div(v, length);
   const dg = tf.sum(tf.mul(dy, unit), 1, true);
   return [tf.mul(tf.sub(dy, tf.mul(unit, dg)), tf.div(g, length)), dg];
+});
+
+/** What each row of v is to be multiplied by, g / ||v||, and ||v||. Unrecorded use only. */
+export const weightNormScale = kernel("WeightNormScale", ({ v, g }) => {
+  const norm = tf.sqrt(tf.sum(tf.square(v), 1));
+  return [tf.div(tf.reshape(g, [-1]), norm), norm];
 });
 
 /**
@@ -31,6 +37,6 @@ export function weightNorm(v: tf.Tensor2D, g: tf.Tensor2D): tf.Tensor2D {
       const [w, norm] = forward({ v, g }, {});
       return { value: w, saved: [v, g, norm] };
     },
-    (dy, [v, g, norm]) => backward({ dy, v, g, norm }, {}),
+    (dy, [v, g, norm]) => weightNormBackward({ dy, v, g, norm }, {}),
   ) as tf.Tensor2D;
 }

@@ -13,12 +13,14 @@ import { layerScaleResidual } from "../ops/layer-scale-residual.ts";
 import { linearResidual } from "../ops/linear-residual.ts";
 import { linear } from "../ops/linear.ts";
 import { prototypeCrossEntropy } from "../ops/prototype-cross-entropy.ts";
+import { prototypeLoss } from "../ops/prototype-loss.ts";
+import { prototypeTargets, scaledPrototypes } from "../ops/prototype-targets.ts";
 import { sinkhornKnopp } from "../ops/sinkhorn-knopp.ts";
 import { swiglu } from "../ops/swiglu.ts";
 import { weightNorm } from "../ops/weight-norm.ts";
 import type { OpCase } from "./op-case.ts";
 import * as reference from "./reference.ts";
-import { normal, sizeOf, uniform, values } from "./values.ts";
+import { normal, sizeOf, toTensor, uniform, values } from "./values.ts";
 import type { Values } from "./values.ts";
 
 const named = (shape: readonly number[]) => `[${shape.join(", ")}]`;
@@ -266,6 +268,48 @@ const crossEntropyCases = [[1, 1], [3, 5], [2, 17], [0, 4], [7, 1031], [37, 1031
   };
 });
 
+/** R rows of width D against K prototypes; the last ones take several parts, and prototypes that are cut into blocks. */
+const prototypeSizes = [
+  { rows: 1, width: 1, count: 1 }, { rows: 4, width: 3, count: 5 }, { rows: 7, width: 3, count: 5, atATime: 3 },
+  { rows: 0, width: 3, count: 5 }, { rows: 131, width: 17, count: 61, atATime: 64 }, { rows: 5, width: 4, count: 5003, atATime: 2 },
+];
+const prototypesOf = (count: number, width: number): Values[] => [uniform([count, width], 0.2, 1.5, 1), uniform([count, 1], 0.5, 2, 2)];
+
+const prototypeLossCases = prototypeSizes.map(({ rows, width, count, atATime }): OpCase => {
+  const teacher = uniform([rows, count], 0, 2 / count, 9);
+  const weights = uniform([rows], 0, 2, 3);
+  const targets = (begin: number, end: number) => tf.slice(toTensor(teacher) as tf.Tensor2D, [begin, 0], [end - begin, count]);
+  return {
+    op: "prototypeLoss",
+    title: `${rows} rows of ${width}, ${count} prototypes${atATime ? `, ${atATime} at a time` : ""}`,
+    inputs: [normal([rows, width], 1, 0.3), ...prototypesOf(count, width)],
+    run: (x, v, g) => tf.tidy(() =>
+      prototypeLoss(x as tf.Tensor2D, { v: v as tf.Tensor2D, g: g as tf.Tensor2D }, targets, toTensor(weights) as tf.Tensor1D, 0.4, atATime).total),
+    reference: (x, v, g) => {
+      const logits = reference.linear(x!, reference.weightNorm(v!, g!), null, width);
+      const losses = reference.prototypeCrossEntropy(logits, teacher.data, count, 0.4);
+      return Float64Array.of(losses.reduce((sum, loss, r) => sum + weights.data[r]! * loss, 0));
+    },
+    shape: [],
+    tolerance: { absolute: 2e-4, relative: 2e-5 },
+  };
+});
+
+const prototypeTargetsCases = prototypeSizes.map(({ rows, width, count }): OpCase => ({
+  op: "prototypeTargets",
+  title: `${rows} rows of ${width}, ${count} prototypes`,
+  inputs: [normal([rows, width], 1, 0.3), ...prototypesOf(count, width), normal([1, count], 4, 0.1)],
+  run: (x, v, g, center) => tf.tidy(() =>
+    prototypeTargets(x as tf.Tensor2D, scaledPrototypes({ v: v as tf.Tensor2D, g: g as tf.Tensor2D }), center as tf.Tensor2D, 0.2)),
+  reference: (x, v, g, center) => {
+    const logits = reference.linear(x!, reference.weightNorm(v!, g!), null, width);
+    const centred = logits.map((logit, i) => (logit - center![i % count]!) / 0.2);
+    return Float64Array.from(Array.from({ length: rows }, (_, r) => [...reference.softmax(centred.subarray(r * count, (r + 1) * count))]).flat());
+  },
+  shape: [rows, count],
+  differentiable: false,
+}));
+
 function sinkhornCase(title: string, logits: Values, temperature: number, iterations: number): OpCase {
   return {
     op: "sinkhornKnopp",
@@ -303,6 +347,8 @@ export const opCases: readonly OpCase[] = [
   ...l2NormalizeCases,
   ...weightNormCases,
   ...crossEntropyCases,
+  ...prototypeLossCases,
+  ...prototypeTargetsCases,
   ...sinkhornCases,
 ];
 
@@ -321,5 +367,8 @@ export const wrongDtypes: Readonly<Record<string, (whole: tf.Tensor) => tf.Tenso
   l2Normalize: (whole) => l2Normalize(whole as tf.Tensor2D, 1e-12),
   weightNorm: (whole) => weightNorm(tf.ones([2, 2]), tf.slice(whole, [0, 0], [2, 1]) as tf.Tensor2D),
   prototypeCrossEntropy: (whole) => prototypeCrossEntropy(tf.ones([2, 2]), whole as tf.Tensor2D, 1),
+  prototypeLoss: (whole) =>
+    prototypeLoss(whole as tf.Tensor2D, { v: tf.ones([2, 2]), g: tf.ones([2, 1]) }, (begin, end) => tf.ones([end - begin, 2]), tf.ones([2]), 1).total,
+  prototypeTargets: (whole) => prototypeTargets(whole as tf.Tensor2D, { v: tf.ones([2, 2]), scale: tf.ones([2]) }, tf.ones([1, 2]), 1),
   sinkhornKnopp: (whole) => sinkhornKnopp(whole as tf.Tensor2D, 1),
 };
