@@ -48,7 +48,7 @@ export { hasFusedKernel, registerFusedKernel } from "./ops/kernels.ts";
 export type { KernelAttributes, KernelInputs, KernelName, KernelOutputs, KernelTable } from "./ops/kernels.ts";
 
 export { openSafetensors, readSafetensorsHeader, SafetensorsFile, type SafetensorsInfo } from "./safetensors/reader.ts";
-export { writeSafetensors, type SafetensorsTensor } from "./safetensors/writer.ts";
+export { safetensorsContent, writeSafetensors, type NamedTensors, type SafetensorsTensor } from "./safetensors/writer.ts";
 export type { SafetensorsDtype, TypedArray } from "./safetensors/dtypes.ts";
 
 export { openPth, type PthFile } from "./pth/reader.ts";

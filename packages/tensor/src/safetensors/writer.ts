@@ -59,17 +59,25 @@ async function* fileContent(header: Uint8Array, tensors: readonly Placed[]): Asy
   for (const tensor of tensors) yield* bytesOf(tensor);
 }
 
+/** Tensors by name, in the order of the header. */
+export type NamedTensors = Readonly<Record<string, SafetensorsTensor>> | ReadonlyMap<string, SafetensorsTensor>;
+
 /**
- * Writes a safetensors file, atomically: a reader finds the old file or the whole new one. The data lies
- * with the widest dtypes first, so that every tensor is aligned to its element.
+ * The bytes of a safetensors file, piece by piece: valid until the next piece is asked for. The data lies with the widest
+ * dtypes first, so that every tensor is aligned to its element.
  */
-export async function writeSafetensors(
-  path: string,
-  tensors: Readonly<Record<string, SafetensorsTensor>> | ReadonlyMap<string, SafetensorsTensor>,
-  metadata: Record<string, string> = {},
-): Promise<void> {
+export function safetensorsContent(tensors: NamedTensors, metadata: Record<string, string> = {}): AsyncGenerator<Uint8Array> {
   const entries = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, SafetensorsTensor>);
   const given = entries.map(([name, tensor]) => place(name, tensor));
   const inOrderOfData = given.toSorted((a, b) => codecOf(b.dtype).bytes - codecOf(a.dtype).bytes);
-  await writeFileAtomic(path, fileContent(headerOf(inOrderOfData, given, metadata), inOrderOfData));
+  return fileContent(headerOf(inOrderOfData, given, metadata), inOrderOfData);
+}
+
+/** Writes a safetensors file, atomically: a reader finds the old file or the whole new one. */
+export async function writeSafetensors(
+  path: string,
+  tensors: NamedTensors,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  await writeFileAtomic(path, safetensorsContent(tensors, metadata));
 }
