@@ -38,7 +38,7 @@ function passes({ kernelName, inputs, outputs }: TapeNode, names: readonly strin
   return names.every((name) => candidates.includes(name) && tf.util.arraysEqual(inputs[name]!.shape, shape));
 }
 
-/** The gradients of one node's inputs, as tensors of their own (TF.js may hand out dy itself). */
+/** The gradients of one node's inputs, as tensors of their own: of what is not new, such as dy itself, a clone. */
 function nodeGradients(node: TapeNode, names: readonly string[], dys: (tf.Tensor | undefined)[]): tf.Tensor[] {
   if (!node.gradient) throw new Error(`${node.kernelName} has no gradient; see packages/tensor/src/gradients.`);
   return tf.tidy(() => {
@@ -71,7 +71,7 @@ class Gradients {
     this.found.set(id, before ? accumulate(before, gradient) : gradient);
   }
 
-  /** Hands dy of `output` to the caller `count` times, for the last time unless it is a result. */
+  /** dy of `output` for `count` inputs, as tensors that the caller owns. The first is dy itself, which is then gone from here, or a clone of a result. */
   pass(output: tf.Tensor, count: number): tf.Tensor[] {
     const dy = this.get(output)!;
     const keeps = this.wanted.has(output.id);
