@@ -19,10 +19,15 @@ export function pretrainCommand(): Command {
     .requiredOption("--data <source>", "images: a folder, a glob or a CSV manifest")
     .requiredOption("--out <folder>", "run folder: new or empty, or with --resume the run to go on with")
     .option("--set <key=value>", "changes a key of the recipe, may be repeated", collect)
+    .option("--init <model>", "start from weights: a run folder, .safetensors, .pth or Hugging Face folder")
+    .option("--init-partial", "with --init: take what fits and leave the rest at random, instead of refusing", false)
     .option("--resume", "go on from the run's last checkpoint, with the run's own recipe", false)
     .action(async (options: ParsedOptions) => {
       if (!options.recipe && !options.resume) {
         throw new InputError(`--recipe is missing; give a YAML file or one of: ${(await listRecipes()).join(", ")}.`);
+      }
+      if (options.initPartial && !options.init) {
+        throw new InputError("--init-partial says how to take the weights of --init, which is missing; give both or none.");
       }
       await requireWritable("--out", options.out, "folder");
       await main({ ...options, seedIsGiven: command.getOptionValueSource("seed") === "cli" });

@@ -17,7 +17,7 @@ describe("resumeCommand", () => {
 });
 
 const backend = { name: "wasm", device: "cpu", precision: "fp32", threads: 2, engine: "WebAssembly" } as const;
-const start = { images: 200, step: 0, steps: 500, batchSize: 32, expectedLosses: { ibot_loss: 3.4657 } };
+const start = { images: 200, step: 0, steps: 500, batchSize: 32, expectedLosses: { ibot_loss: 3.4657 }, warmStart: null };
 
 describe("describeStart", () => {
   it("says what the losses of a new run start near", () => {
@@ -27,6 +27,30 @@ describe("describeStart", () => {
 
   it("says where a resumed run goes on", () => {
     expect(describeStart({ ...start, step: 40 }, backend)).toMatch(/Going on after step 40\.$/);
+  });
+});
+
+describe("describeStart, from weights,", () => {
+  const warmStart = {
+    model: "runs/a",
+    file: "runs/a/checkpoints/step-0000010/teacher.safetensors",
+    used: ["backbone.cls_token"],
+    resized: [{ name: "backbone.pos_embed", from: [1, 257, 8], to: [1, 1370, 8] }],
+    random: ["dino_head.mlp.0.weight", "dino_head.mlp.0.bias"],
+    unused: ["backbone.register_tokens"],
+  };
+
+  it("says what was used, resized, left random and left aside", () => {
+    expect(describeStart({ ...start, warmStart }, backend)).toContain(
+      `Starts from ${warmStart.file}: 1 tensors as they are, backbone.pos_embed resized from 256 to 1369 patches.\n` +
+        "Random, none there that fits: 2 of dino_head.\nLeft aside, no place for it: 1 of backbone (backbone.register_tokens).",
+    );
+  });
+
+  it("promises the losses of an even spread only while the heads are random", () => {
+    expect(describeStart({ ...start, warmStart }, backend)).toContain("Losses start near");
+    const used = [...warmStart.used, "dino_head.mlp.0.weight"];
+    expect(describeStart({ ...start, warmStart: { ...warmStart, used } }, backend)).not.toContain("Losses start near");
   });
 });
 

@@ -1,18 +1,42 @@
 // What pretraining says at its start and its end, for a person.
 
 import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
-import type { PretrainStart, PretrainSummary } from "@dinov2/training";
+import type { PretrainStart, PretrainSummary, WarmStartReport } from "@dinov2/training";
 import type { PretrainCommandOptions } from "./main.ts";
 
 export function describeStart(start: PretrainStart, backend: RunningBackend): string {
+  const { warmStart, step } = start;
   const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+  const headsAreTrained = warmStart?.used.some((name) => name.startsWith("dino_head.")) ?? false;
   return [
     `Backend ${describeBackend(backend)}.`,
     `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
-    start.step > 0
-      ? `Going on after step ${start.step}.`
-      : `Losses start near (all prototypes equally likely): ${losses.join(", ")}.`,
+    ...(warmStart ? [describeWarmStart(warmStart)] : []),
+    ...(step > 0 ? [`Going on after step ${step}.`] : []),
+    ...(step === 0 && !headsAreTrained ? [`Losses start near (all prototypes equally likely): ${losses.join(", ")}.`] : []),
   ].join("\n");
+}
+
+/** What a run took from the weights it starts from. All names are in the run's warm-start.json. */
+function describeWarmStart({ file, used, resized, random, unused }: WarmStartReport): string {
+  const sizes = resized.map(({ name, from, to }) => `, ${name} resized from ${from[1]! - 1} to ${to[1]! - 1} patches`);
+  return [
+    `Starts from ${file}: ${used.length} tensors as they are${sizes.join("")}.`,
+    ...(random.length > 0 ? [`Random, none there that fits: ${moduleCounts(random)}.`] : []),
+    ...(unused.length > 0 ? [`Left aside, no place for it: ${moduleCounts(unused)}.`] : []),
+  ].join("\n");
+}
+
+/** "3 of backbone (backbone.cls_token, …), 8 of dino_head" */
+function moduleCounts(names: readonly string[]): string {
+  const modules = [...new Set(names.map((name) => name.split(".")[0]!))];
+  return modules
+    .map((module) => {
+      const inside = names.filter((name) => name.startsWith(`${module}.`));
+      const shown = module === "backbone" ? ` (${inside.slice(0, 3).join(", ")}${inside.length > 3 ? ", …" : ""})` : "";
+      return `${inside.length} of ${module}${shown}`;
+    })
+    .join(", ");
 }
 
 /** The command that goes on with a stopped run. */

@@ -15,6 +15,9 @@ export interface PretrainCommandOptions extends CommonOptions {
   readonly out: string;
   /** `key=value` changes of the recipe. */
   readonly set?: readonly string[];
+  /** Weights to start from. */
+  readonly init?: string;
+  readonly initPartial: boolean;
   readonly resume: boolean;
   /** True when `seed` was typed: else the recipe's own seed holds. */
   readonly seedIsGiven: boolean;
@@ -32,6 +35,7 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
       data: options.data,
       out: options.out,
       resume: options.resume,
+      ...(options.init !== undefined && { init: { model: options.init, partial: options.initPartial } }),
       onStart: (start) => progress.note(describeStart(start, backend)),
       onSkip: (name, reason) => progress.note(`Left out ${name}: ${reason}`),
       onStep: (record) => progress.update(record.step, describeStep(record)),

@@ -21,6 +21,7 @@ export {
 } from "./network.ts";
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
+export { prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 export { expectedStart } from "./expected-start.ts";
 export { stepFlops, tokensPerImage } from "./step-cost.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";

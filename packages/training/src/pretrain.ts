@@ -10,11 +10,12 @@ import { loaderOptions } from "./loader-options.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
 import { parameterCounts, type ParameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
-import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe } from "./run-folder.ts";
+import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe, warmStartPath } from "./run-folder.ts";
 import { expectedStart } from "./expected-start.ts";
 import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
+import { prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 
 export interface PretrainOptions {
   readonly recipe: Recipe;
@@ -23,6 +24,8 @@ export interface PretrainOptions {
   /** The run folder: new or empty, or with `resume` that of the run to go on with. */
   readonly out: string;
   readonly resume?: boolean;
+  /** Weights to start from; a recipe with `model.pretrained` needs them. */
+  readonly init?: WarmStart;
   /** Called when everything was checked, before the first step. */
   readonly onStart?: (start: PretrainStart) => void;
   /** Called after each step. */
@@ -42,6 +45,8 @@ export interface PretrainStart {
   readonly batchSize: number;
   /** The loss terms of a network that knows nothing; see `expectedStart`. */
   readonly expectedLosses: Readonly<Record<string, number>>;
+  /** What became of the weights that the run starts from; null for none. */
+  readonly warmStart: WarmStartReport | null;
 }
 
 export interface PretrainSummary {
@@ -67,6 +72,7 @@ export interface PretrainSummary {
 export async function pretrain(options: PretrainOptions): Promise<PretrainSummary> {
   const { recipe, out: run, resume = false, onStart, onStep, signal } = options;
   const startedAt = performance.now();
+  requireInit(options);
   if (resume) await requireSameRecipe(run, recipe);
   else await requireEmptyRun(run);
   const dataset = await openDataset(options.data);
@@ -78,8 +84,10 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
     );
   }
 
+  const prepared = options.init ? await prepareWarmStart(recipe, options.init) : null;
   const state = createTrainingState(recipe);
   try {
+    await prepared?.load(state);
     const startStep = resume ? await resumeFrom(await latestCheckpoint(run), state, data) : 0;
     const skips = holdBack(options.onSkip ?? (() => {}));
     const loader = createLoader(loaderOptions(recipe, dataset, startStep, skips.call));
@@ -87,6 +95,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
       const batches = await startWithFirst(loader);
       await mkdir(run, { recursive: true });
       await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
+      if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
       const metrics = await MetricsLog.open(metricsPath(run), startStep);
       onStart?.({
         images: dataset.length,
@@ -94,6 +103,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
         steps: recipe.schedule.steps,
         batchSize: recipe.data.batchSize,
         expectedLosses: expectedStart(recipe),
+        warmStart: prepared?.report ?? null,
       });
       skips.release();
       const save = (step: number) =>
@@ -125,6 +135,20 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
     }
   } finally {
     disposeTrainingState(state);
+    await prepared?.close();
+  }
+}
+
+/** @throws InputError when weights to start from are needed and not given, or given and of no use */
+function requireInit({ recipe, init, resume }: PretrainOptions): void {
+  if (init && resume) {
+    throw new InputError(`--init starts a run and --resume goes on with one, which has its weights already; leave out one of them.`);
+  }
+  if (recipe.model.pretrained && !init && !resume) {
+    throw new InputError(
+      "The recipe starts from pretrained weights (model.pretrained); name them with --init: a run folder, a .safetensors or .pth " +
+        "file, or a Hugging Face folder. To start at random, give --set model.pretrained=false.",
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 // Where a run's files are, and whether a run may start or go on in a folder.
 //
 //     RUN/config.json                              the complete recipe
+//     RUN/warm-start.json                          what became of the weights it started from, if it did
 //     RUN/metrics.jsonl                            see `metrics-log.ts`
 //     RUN/checkpoints/step-0000123/                see `checkpoint.ts`
 //     RUN/checkpoints/latest                       text: the newest checkpoint's name
@@ -11,6 +12,7 @@ import { InputError } from "@dinov2/foundation";
 import { parseRecipe, type Recipe, recipeDifferences } from "./recipe.ts";
 
 export const configPath = (run: string) => join(run, "config.json");
+export const warmStartPath = (run: string) => join(run, "warm-start.json");
 export const metricsPath = (run: string) => join(run, "metrics.jsonl");
 export const checkpointsPath = (run: string) => join(run, "checkpoints");
 export const latestPath = (run: string) => join(checkpointsPath(run), "latest");
