@@ -3,8 +3,8 @@
 // low temperature keeps the targets from becoming uniform. DINO and iBOT each have their own centre.
 //
 // R rows (class tokens, or masked patches), K prototypes.
-import { tf } from "@dinov2/tensor";
-import type { Tensor2D } from "@dinov2/tensor";
+import { fullPrecision, linear, tf } from "@dinov2/tensor";
+import type { ScaledPrototypes, Tensor2D } from "@dinov2/tensor";
 
 /**
  * Teacher probabilities: softmax of the centred, sharpened logits.
@@ -46,6 +46,26 @@ export function updateCenter(center: Tensor2D, teacherLogits: Tensor2D, momentum
   return tf.tidy(() => {
     const batchMean = tf.mean<Tensor2D>(teacherLogits, 0, true); // [1, K]
     return tf.add<Tensor2D>(tf.mul(center, momentum), tf.mul(batchMean, 1 - momentum));
+  });
+}
+
+/**
+ * The same from what a head's last layer reads, R rows of `width` numbers, without their logits: a mean of logits is the logit of a mean.
+ *
+ * @param projected [R, width], the rows before their product with the prototypes
+ * @returns [1, K], a new tensor
+ */
+export function updateCenterFrom(
+  center: Tensor2D,
+  projected: Tensor2D,
+  { v, scale }: ScaledPrototypes,
+  momentum: number,
+): Tensor2D {
+  if (projected.shape[0] === 0) return tf.clone(center);
+  return tf.tidy(() => {
+    const mean = tf.mean<Tensor2D>(projected, 0, true); // [1, width]
+    const logits = tf.mul<Tensor2D>(fullPrecision(() => linear(mean, v)), scale); // [1, K]
+    return updateCenter(center, logits, momentum);
   });
 }
 

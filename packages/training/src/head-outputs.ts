@@ -1,19 +1,23 @@
 // From crops to what the losses compare: the way through backbone and heads that student and teacher share.
 //
 // C crops of one or two sizes, T tokens of all of them, N patches of a crop of the first size, M hidden ones
-// among them, D width, K prototypes.
+// among them, D width.
 
 import { type Tensor2D, tf } from "@dinov2/tensor";
-import { type Crops, type ForwardOptions, type Segment, segmentOffsets } from "@dinov2/vit";
+import { type Crops, type DinoHead, type ForwardOptions, type Segment, segmentOffsets } from "@dinov2/vit";
 import type { Network } from "./network.ts";
 
+/** Rows that went through a head up to its prototypes. */
+export interface ProjectedRows {
+  readonly head: DinoHead;
+  readonly rows: Tensor2D; // [R, bottleneck]
+}
+
 export interface HeadOutputs {
-  /** Of every crop's class token. */
-  readonly cls: Tensor2D; // [C, K]
-  /** Of the hidden patches, when there are any. */
-  readonly hiddenPatches: Tensor2D | undefined; // [M, K]
   /** What the heads read: class tokens, then hidden patches. */
   readonly features: Tensor2D; // [C + M, D]
+  /** All of them by one head; or the class tokens [C] by one and the hidden patches [M], when there are any, by another. */
+  readonly projected: readonly ProjectedRows[];
 }
 
 /**
@@ -32,14 +36,10 @@ export function headOutputs(
   const prefix = 1 + backbone.config.numRegisterTokens;
   const features = backbone.forwardRows(crops, (segments) => rowsToRead(segments, prefix, maskIndices), options);
   const cropCount = crops.reduce((sum, { images }) => sum + images.shape[0], 0);
+  const project = (head: DinoHead, rows: Tensor2D): ProjectedRows => ({ head, rows: head.project(rows) });
+  if (!ibotHead) return { features, projected: [project(dinoHead, features)] };
   const [clsFeatures, patchFeatures] = splitRows(features, cropCount); // [C, D], [M, D]
-  if (ibotHead && patchFeatures) {
-    return { features, cls: dinoHead.forward(clsFeatures), hiddenPatches: ibotHead.forward(patchFeatures) };
-  }
-  // One head for both.
-  const counts = patchFeatures ? [cropCount, patchFeatures.shape[0]] : [cropCount];
-  const [cls, hiddenPatches] = dinoHead.forwardParts(features, counts) as [Tensor2D, Tensor2D | undefined];
-  return { features, cls, hiddenPatches };
+  return { features, projected: [project(dinoHead, clsFeatures), ...(patchFeatures ? [project(ibotHead, patchFeatures)] : [])] };
 }
 
 /** Where packed tokens hold each crop's class token, then the patches of the first crops that `maskIndices` names. */

@@ -5,16 +5,17 @@
 // moving average. Not here: the losses' formulas (`@dinov2/losses`); next: `train-loop.ts`, which calls this.
 //
 // B images; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images'
-// second, …; N patches of a global crop, M hidden ones in all 2B crops; D width, K prototypes.
+// second, …; N patches of a global crop, M hidden ones in all 2B crops; D width.
 
-import { centeredSoftmax, dinoLoss, ibotLoss, koleoLoss, sinkhornKnopp, updateCenter } from "@dinov2/losses";
+import { koleoLoss, pairedRowsLoss, type RowPair } from "@dinov2/losses";
 import { clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
-import { type RandomStream, type Tensor, type Tensor2D, tf, valueAndGradients } from "@dinov2/tensor";
+import { type RandomStream, type Tensor, type Tensor1D, type Tensor2D, tf, valueAndGradients } from "@dinov2/tensor";
 import type { TrainingBatch } from "./batch.ts";
-import { headOutputs, splitRows } from "./head-outputs.ts";
+import { headOutputs, type ProjectedRows, splitRows } from "./head-outputs.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
+import { type TeacherTargets, teacherTargets } from "./teacher-targets.ts";
 import type { TrainingState } from "./training-state.ts";
 
 /** The part of a recipe that a step reads. */
@@ -53,46 +54,18 @@ export function stepGradients(
   recipe: Pick<StepRecipe, "loss" | "teacher">,
   random: RandomStream,
 ): { losses: Record<string, tf.Scalar>; gradients: Map<string, Tensor> } {
-  const targets = tf.tidy(() => teacherTargets(state, batch, at.teacherTemperature, recipe.teacher));
-  return lossGradients(
-    state.student,
-    () => lossTerms(studentOutputs(state.student, batch, random), targets, batch, recipe.loss),
-    targets,
-  );
+  const targets = teacherTargets(state, batch, at.teacherTemperature, recipe.teacher);
+  const { value, gradients, extras } = valueAndGradients(() => {
+    const { losses, total } = stepLosses(studentOutputs(state.student, batch, random), targets, batch, recipe.loss);
+    targets.finish();
+    return { value: total, extras: losses };
+  }, namedParameters(state.student));
+  return { losses: { ...extras, total_loss: value }, gradients };
 }
 
-/** What the student should say, as probabilities. */
-type TeacherTargets = {
-  readonly first: Tensor2D; // [B, K] of the class token of each image's first global crop
-  readonly second: Tensor2D; // [B, K] of its second
-  readonly hiddenPatches: Tensor2D | undefined; // [M, K]
-};
-
-function teacherTargets(
-  { teacher, centers }: TrainingState,
-  batch: TrainingBatch,
-  temperature: number,
-  recipe: Recipe["teacher"],
-): TeacherTargets {
-  // The teacher sees every patch.
-  const { cls, hiddenPatches } = headOutputs(teacher, [{ images: batch.globalCrops }], batch.maskIndices);
-
-  const probabilities = (logits: Tensor2D, center: tf.Variable<tf.Rank.R2> | undefined): Tensor2D => {
-    if (!center) return sinkhornKnopp(logits, temperature);
-    const targets = centeredSoftmax(logits, center, temperature);
-    // After use: a batch is centred by the batches before it.
-    center.assign(updateCenter(center, logits, recipe.centerMomentum));
-    return targets;
-  };
-  const [first, second] = tf.split(probabilities(cls, centers?.dino), 2) as [Tensor2D, Tensor2D];
-  return { first, second, hiddenPatches: hiddenPatches && probabilities(hiddenPatches, centers?.ibot) };
-}
-
-/** What the student says, as logits, and the features it says it from. */
+/** What the student makes of the crops. */
 interface StudentOutputs {
-  readonly globalCls: Tensor2D; // [2B, K] of crops with hidden patches
-  readonly localCls: Tensor2D | undefined; // [L·B, K]
-  readonly hiddenPatches: Tensor2D | undefined; // [M, K]
+  readonly projected: readonly ProjectedRows[]; // class tokens [2B + L·B], then hidden patches [M], by one head or two
   readonly globalFeatures: Tensor2D; // [2B, D], class tokens before the head
 }
 
@@ -100,76 +73,94 @@ function studentOutputs(student: Network, batch: TrainingBatch, random: RandomSt
   const { globalCrops, localCrops, masks, maskIndices } = batch;
   const crops = [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])];
   // One pass for all crops, with stochastic depth.
-  const outputs = headOutputs(student, crops, maskIndices, { training: true, random });
-  const [globalCls, localCls] = splitRows(outputs.cls, globalCrops.shape[0]);
-  const [globalFeatures] = splitRows(outputs.features, globalCrops.shape[0]);
-  return { globalCls, localCls, hiddenPatches: outputs.hiddenPatches, globalFeatures };
+  const { features, projected } = headOutputs(student, crops, maskIndices, { training: true, random });
+  const [globalFeatures] = splitRows(features, globalCrops.shape[0]);
+  return { projected, globalFeatures };
 }
 
-/** A summand of the loss: `weight · value()` counts in the total and is logged under the name. */
-interface LossTerm {
+/** A summand of the loss that compares rows of student and teacher, each counted through class tokens and hidden patches. */
+interface PairTerm {
   readonly name: string;
-  readonly weight: number;
-  value(): tf.Scalar;
+  readonly pairs: readonly RowPair[];
+  /** What each pair counts in the total. */
+  readonly weights: Tensor1D;
 }
 
-function lossTerms(
-  student: StudentOutputs,
-  teacher: TeacherTargets,
-  batch: TrainingBatch,
-  recipe: Recipe["loss"],
-): LossTerm[] {
-  const { globalCls, localCls, hiddenPatches, globalFeatures } = student;
-  const { first, second } = teacher;
-  const images = first.shape[0];
-  const localCount = localCls ? localCls.shape[0] / images : 0;
-  const temperature = recipe.studentTemperature;
+function pairTerms(batch: TrainingBatch, recipe: Recipe["loss"]): PairTerm[] {
+  const globals = batch.globalCrops.shape[0]; // 2B
+  const images = globals / 2;
+  const locals = batch.localCrops?.shape[0] ?? 0;
+  const hidden = batch.maskIndices.length;
   // Both DINO terms are parts of one mean over the pairs of two different crops of an image: each of the 2 global
   // crops against the other one, and L local ones against both. (Without any, the official code still counts one.)
-  const pairs = 2 + Math.max(2 * localCount, 1);
-  return [
+  const ofImage = recipe.dinoWeight / (2 + Math.max((2 * locals) / images, 1)) / images;
+  const rows = (count: number, pairOf: (i: number) => RowPair) => Array.from({ length: count }, (_, i) => pairOf(i));
+  const terms = [
     {
       name: "dino_local_crops_loss",
-      weight: localCls ? recipe.dinoWeight / pairs : 0,
-      value: () => dinoLoss(tf.split(localCls!, localCount) as Tensor2D[], [first, second], temperature),
+      pairs: rows(locals, (i) => ({ student: globals + i, teacher: [i % images, images + (i % images)] })),
+      weights: tf.fill([locals], ofImage),
+      weight: recipe.dinoWeight,
     },
     {
       name: "dino_global_crops_loss",
-      // A mean over 2B rows, first against second and second against first: two pairs.
-      weight: (recipe.dinoWeight * 2) / pairs,
-      value: () => dinoLoss([globalCls], [tf.concat<Tensor2D>([second, first])], temperature),
-    },
-    {
-      name: "koleo_loss",
-      weight: recipe.koleoWeight,
-      // Each view by itself: two views of one image would be each other's nearest neighbours.
-      value: () => {
-        const views = tf.split(globalFeatures, 2) as Tensor2D[]; // 2 × [B, D]
-        return tf.addN((recipe.koleoCrops === "both" ? views : views.slice(0, 1)).map((view) => koleoLoss(view)));
-      },
+      pairs: rows(globals, (i) => ({ student: i, teacher: [(i + images) % globals] })),
+      weights: tf.fill([globals], ofImage),
+      weight: recipe.dinoWeight,
     },
     {
       name: "ibot_loss",
-      weight: hiddenPatches ? recipe.ibotWeight : 0,
-      value: () => ibotLoss(hiddenPatches!, teacher.hiddenPatches!, batch.maskWeights, 2 * images, temperature),
+      pairs: rows(hidden, (i) => ({ student: globals + locals + i, teacher: [globals + i] })),
+      weights: tf.mul(batch.maskWeights, recipe.ibotWeight / globals),
+      weight: recipe.ibotWeight,
     },
   ];
+  return terms.filter(({ weight, pairs }) => weight > 0 && pairs.length > 0) as PairTerm[];
 }
 
-/**
- * The terms as they count in the total, the total, and its gradient for each parameter that has one. Takes the targets:
- * once the terms are there the tape alone holds them, and lets each go as soon as its gradient is made.
- */
-function lossGradients(student: Network, terms: () => LossTerm[], targets: TeacherTargets) {
-  const { value, gradients, extras } = valueAndGradients(() => {
-    const losses: Record<string, tf.Scalar> = {};
-    for (const { name, weight, value } of terms()) {
-      if (weight > 0) losses[name] = tf.mul<tf.Scalar>(value(), weight);
-    }
-    tf.dispose(targets);
-    return { value: tf.addN(Object.values(losses)), extras: losses };
-  }, namedParameters(student));
-  return { losses: { ...extras, total_loss: value }, gradients };
+/** The terms whose rows go through one head, which share one pass over its prototypes. Returns their sum. */
+function headLoss(
+  { head, rows }: ProjectedRows,
+  firstRow: number,
+  terms: readonly PairTerm[],
+  targets: TeacherTargets,
+  temperature: number,
+  losses: Record<string, tf.Scalar>,
+): tf.Scalar {
+  const pairs = terms.flatMap((term) => term.pairs.map((pair) => ({ ...pair, student: pair.student - firstRow })));
+  const weights = tf.concat<Tensor1D>(terms.map((term) => term.weights));
+  const paired = pairedRowsLoss(rows, head.prototypes, pairs, weights, targets.probabilities, temperature);
+  const parts = tf.split(paired.losses, terms.map((term) => term.pairs.length));
+  terms.forEach(({ name }, i) => (losses[name] = tf.sum<tf.Scalar>(parts[i]!)));
+  return paired.total;
+}
+
+/** Each view by itself: two views of one image would be each other's nearest neighbours. */
+function koleo(globalFeatures: Tensor2D, { koleoWeight, koleoCrops }: Recipe["loss"]): tf.Scalar {
+  const views = tf.split(globalFeatures, 2) as Tensor2D[]; // 2 × [B, D]
+  const used = koleoCrops === "both" ? views : views.slice(0, 1);
+  return tf.mul(tf.addN(used.map((view) => koleoLoss(view))), koleoWeight);
+}
+
+/** The losses by name, each as it counts in the total, and the total. */
+function stepLosses(
+  { projected, globalFeatures }: StudentOutputs,
+  targets: TeacherTargets,
+  batch: TrainingBatch,
+  recipe: Recipe["loss"],
+): { losses: Record<string, tf.Scalar>; total: tf.Scalar } {
+  const losses: Record<string, tf.Scalar> = {};
+  const parts: tf.Scalar[] = [];
+  const terms = pairTerms(batch, recipe);
+  let firstRow = 0;
+  for (const part of projected) {
+    const end = firstRow + part.rows.shape[0];
+    const own = terms.filter(({ pairs }) => pairs[0]!.student >= firstRow && pairs[0]!.student < end);
+    if (own.length > 0) parts.push(headLoss(part, firstRow, own, targets, recipe.studentTemperature, losses));
+    firstRow = end;
+  }
+  if (recipe.koleoWeight > 0) parts.push((losses.koleo_loss = koleo(globalFeatures, recipe)));
+  return { losses, total: tf.addN(parts) };
 }
 
 /** Clips, lets the student learn, then lets the teacher follow. Returns the gradients' norms before clipping. */

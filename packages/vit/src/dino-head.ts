@@ -46,14 +46,11 @@ export class DinoHead extends Network {
 
   /** Prototype logits [R, K] of rows [R, D]: cosines between a row's projection and the prototypes, times g. */
   forward(x: tf.Tensor2D): tf.Tensor2D {
-    return this.forwardParts(x, [x.shape[0]])[0]!;
+    return tf.tidy(() => this.logits(this.project(x)));
   }
 
-  /**
-   * The logits of the first `counts[0]` rows, of the next `counts[1]`, …, each as memory of its own: to split [R, K] logits
-   * afterwards would hold them twice, and they are the largest tensors of a training step.
-   */
-  forwardParts(x: tf.Tensor2D, counts: readonly number[]): tf.Tensor2D[] {
+  /** The first part, up to where a loss over the prototypes may begin: rows [R, D] to unit vectors [R, bottleneck]. */
+  project(x: tf.Tensor2D): tf.Tensor2D {
     const names = layerNames(this.config);
     return tf.tidy(() => {
       let projected: tf.Tensor = x;
@@ -61,11 +58,19 @@ export class DinoHead extends Network {
         const isLast = i === names.length - 1;
         projected = linear(projected, this.variable(`${name}weight`), this.bias(name), isLast ? "none" : "gelu");
       });
-      const unit = l2Normalize(projected as tf.Tensor2D, normalisationEpsilon);
-      const prototypes = weightNorm(this.variable("last_layer.weight_v"), this.variable("last_layer.weight_g"));
-      const parts = counts.length === 1 ? [unit] : tf.split(unit, [...counts]);
-      return parts.map((part) => linear(part, prototypes) as tf.Tensor2D);
+      return l2Normalize(projected as tf.Tensor2D, normalisationEpsilon);
     });
+  }
+
+  /** The second part: logits [R, K] of projected rows. */
+  logits(projected: tf.Tensor2D): tf.Tensor2D {
+    const { v, g } = this.prototypes;
+    return tf.tidy(() => linear(projected, weightNorm(v, g)) as tf.Tensor2D);
+  }
+
+  /** What the second part multiplies by, weightNorm(v, g): directions [K, bottleneck] and gains [K, 1]. */
+  get prototypes(): { readonly v: tf.Variable<tf.Rank.R2>; readonly g: tf.Variable<tf.Rank.R2> } {
+    return { v: this.variable("last_layer.weight_v"), g: this.variable("last_layer.weight_g") };
   }
 
   private variable(name: string): tf.Variable<tf.Rank.R2> {
