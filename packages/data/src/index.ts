@@ -1,5 +1,7 @@
 export { openDataset } from "./datasets/open-dataset.ts";
 export { subset, type ImageDataset } from "./datasets/dataset.ts";
+export { imageBytes, type FilePart, type ImageSource } from "./datasets/image-source.ts";
+export type { ReadBlocks } from "./datasets/read-blocks.ts";
 export { hasImageExtension, imageExtensions, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
 export { multiCrop, multiCropOptions, releasedMultiCrop, drawMultiCrop, type Crops, type MultiCropOptions } from "./multi-crop.ts";
@@ -29,7 +31,8 @@ export {
   type Sample,
   type Shaped,
 } from "./collate.ts";
-export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type SamplerState } from "./samplers.ts";
-export { createLoader, defaultWorkers, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
+export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type Sampler, type SamplerState } from "./samplers.ts";
+export { BlockSampler, type BlockSamplerOptions } from "./block-sampler.ts";
+export { createLoader, defaultShuffleBytes, defaultWorkers, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
 export { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./loader/eval-loader.ts";
 export type { SkipOptions } from "./loader/skip-ledger.ts";

@@ -2,6 +2,17 @@
 // resume: any position can be asked for at any time.
 
 import { InputError, RandomStream } from "@dinov2/foundation";
+import type { FilePart } from "./datasets/image-source.ts";
+
+/** An endless order of images, of which any position can be asked for. */
+export interface Sampler {
+  /** The image at any position from the very start. */
+  at(position: number): number;
+  /** Stands in for an image that cannot be read: another one, fixed by position and attempt. */
+  substitute(position: number, attempt: number): number;
+  /** What should be read in advance when `position` is asked for. */
+  readAhead?(position: number): readonly FilePart[];
+}
 
 export interface InfiniteSamplerOptions {
   /** Images in the dataset. */
@@ -26,7 +37,7 @@ export interface SamplerState {
  * to the processes; each one goes through its share again and again, in a new order each pass. Images that do not
  * divide evenly are left out. With `worldSize` 1 every pass shows every image once.
  */
-export class InfiniteSampler {
+export class InfiniteSampler implements Sampler {
   private readonly share: Int32Array;
   private readonly root: RandomStream;
   private pass = -1;

@@ -1,9 +1,8 @@
 // The demo's page: the table, loss curves of the first seed, and for a few test pictures the nearest train pictures before
 // and after training.
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatDuration } from "@dinov2/cli";
-import type { ImageDataset } from "@dinov2/data";
+import { imageBytes, type ImageDataset } from "@dinov2/data";
 import type { ClassificationTask, Neighbours } from "@dinov2/evaluation";
 import { RandomStream, writeFileAtomic } from "@dinov2/foundation";
 import { renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
@@ -104,7 +103,7 @@ function chooseQueries(test: ImageDataset, seed: number): number[] {
 }
 
 async function picture(dataset: ImageDataset, index: number): Promise<LabelledImage> {
-  const bytes = await readFile(dataset.source(index));
+  const bytes = await imageBytes(dataset.source(index));
   return {
     image: `data:image/png;base64,${bytes.toString("base64")}`,
     label: dataset.classNames![dataset.label(index)!]!,

@@ -2,9 +2,10 @@ import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { InputError, nearestName } from "@dinov2/foundation";
 import { CsvError, parse } from "csv-parse";
+import { ClassLabels } from "./class-labels.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { PathList } from "./path-list.ts";
-import { WordColumn, WordNumbers } from "./word-column.ts";
+import { WordColumn } from "./word-column.ts";
 
 type Row = Readonly<Record<string, string>>;
 
@@ -19,21 +20,18 @@ const keptColumns = ["split", "group"];
 export async function openCsvManifest(file: string): Promise<ImageDataset> {
   const folder = dirname(resolve(file));
   const paths = new PathList();
-  const labels = new WordNumbers();
+  const labels = new ClassLabels();
   const columns = new Map(keptColumns.map((name) => [name, new WordColumn()]));
   for await (const row of rows(file)) {
     const { path = "", label = "" } = row;
     if (path === "") throw new InputError(`Manifest ${file}, image ${paths.length + 1}: the path is empty.`);
-    paths.add(path, label === "" ? -1 : labels.number(label));
+    paths.add(path, labels.number(label));
     for (const [name, column] of columns) if (name in row) column.add(row[name]!);
   }
   if (paths.length === 0) throw new InputError(`Manifest ${file} lists no image: it has no row below its header.`);
-  const classNames = sortLabels([...labels.words]);
-  const position = new Map(classNames.map((name, index) => [name, index]));
-  paths.relabel(labels.words.map((name) => position.get(name)!));
   return {
     length: paths.length,
-    ...(classNames.length === 0 ? {} : { classNames }),
+    ...labels.settle(paths),
     name: (index) => paths.path(index),
     label: (index) => paths.label(index),
     source: (index) => resolve(folder, paths.path(index)),
@@ -66,10 +64,4 @@ function checkHeader(file: string, header: readonly string[]): string[] {
     throw new InputError(`Manifest ${file} has no column "path"; its columns are ${header.join(", ")}.${hint}`);
   }
   return [...header];
-}
-
-/** By number when every label is one (2 before 10), else by code units. */
-function sortLabels(labels: string[]): string[] {
-  const numeric = labels.every((label) => label !== "" && Number.isFinite(Number(label)));
-  return numeric ? labels.sort((a, b) => Number(a) - Number(b)) : labels.sort();
 }

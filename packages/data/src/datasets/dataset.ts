@@ -1,3 +1,6 @@
+import type { ImageSource } from "./image-source.ts";
+import type { ReadBlocks } from "./read-blocks.ts";
+
 /**
  * A list of images, by number. It knows where the files are, never their pixels, so that a set of
  * millions costs one compact list of paths. New kinds of source implement this and get a row in `open-dataset.ts`.
@@ -10,8 +13,10 @@ export interface ImageDataset {
   name(index: number): string;
   /** Index into `classNames`; undefined when the image has none. */
   label(index: number): number | undefined;
-  /** The file to decode. */
-  source(index: number): string;
+  /** The file to decode, or the part of one. */
+  source(index: number): ImageSource;
+  /** For a source that is best read in order: where reading may start. Training then mixes blocks; see `block-sampler.ts`. */
+  readonly blocks?: ReadBlocks;
   /** One more fact about every image, in order, where the source says it: `split` and `group` of a manifest. */
   column?(name: string): readonly string[] | undefined;
 }

@@ -11,6 +11,8 @@ interface Listing {
   readonly folders: string[];
   readonly images: string[];
   readonly otherFiles: number;
+  /** Whether some of the other files are tar archives. */
+  readonly archives: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function openImageFolder(root: string): Promise<ImageDataset> {
   }
   if (top.images.length > 0 && classNames.length > 0) throw mixedLayout(root, top.images, classNames);
   for (const image of top.images) paths.add(image);
-  if (paths.length === 0) throw noImages(root, otherFiles);
+  if (paths.length === 0) throw noImages(root, otherFiles, top.archives);
   return {
     length: paths.length,
     ...(classNames.length === 0 ? {} : { classNames }),
@@ -59,19 +61,22 @@ async function list(folder: string): Promise<Listing> {
   const folders: string[] = [];
   const images: string[] = [];
   let otherFiles = 0;
+  let archives = false;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
     const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
     if (kind?.isDirectory()) folders.push(entry.name);
     else if (kind?.isFile() && hasImageExtension(entry.name)) images.push(entry.name);
     else otherFiles++;
+    archives ||= /\.tar$/i.test(entry.name);
   }
-  return { folders: folders.sort(), images: images.sort(), otherFiles };
+  return { folders: folders.sort(), images: images.sort(), otherFiles, archives };
 }
 
-function noImages(root: string, otherFiles: number): InputError {
+function noImages(root: string, otherFiles: number, archives: boolean): InputError {
   const found = otherFiles === 0 ? "is empty" : `holds ${otherFiles} files but no image`;
-  return new InputError(`Folder ${root} ${found}; expected files that end in ${imageExtensions.join(", ")}.`);
+  const hint = archives ? ` For tar shards name ${join(root, "*.tar")}, for an archive per class imagenet22k:${root}.` : "";
+  return new InputError(`Folder ${root} ${found}; expected files that end in ${imageExtensions.join(", ")}.${hint}`);
 }
 
 function mixedLayout(root: string, images: readonly string[], classNames: readonly string[]): InputError {

@@ -60,6 +60,7 @@ describe("an image folder", () => {
     expect(await refusal("/nowhere/at/all")).toContain("/nowhere/at/all");
     expect(await refusal(await temporaryFolder({}))).toContain("is empty");
     expect(await refusal(await temporaryFolder({ "a.txt": "", "b/c.csv": "" }))).toMatch(/2 files but no image.*jpg/);
+    expect(await refusal(await temporaryFolder({ "a.tar": "" }))).toMatch(/name .*\*\.tar.* imagenet22k:/);
   });
 });
 

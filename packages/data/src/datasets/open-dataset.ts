@@ -9,6 +9,8 @@ import { openCsvManifest } from "./csv-manifest.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { looksLikeGlob, openGlob } from "./glob.ts";
 import { openImageFolder } from "./image-folder.ts";
+import { looksLikeImageNet, openImageNet } from "./imagenet.ts";
+import { looksLikeShards, openTarShards } from "./tar/tar-shards.ts";
 
 interface SourceKind {
   readonly describes: string;
@@ -29,11 +31,18 @@ const sourceKinds: readonly SourceKind[] = [
     matches: (source, entry) => (entry?.isFile() ?? false) && hasImageExtension(source),
     open: (source) => Promise.resolve(singleImage(source)),
   },
+  {
+    describes: "tar shards",
+    matches: (source, entry) => looksLikeShards(source) && !(entry?.isDirectory() ?? false),
+    open: openTarShards,
+  },
+  { describes: "imagenet:DIR, imagenet22k:DIR", matches: looksLikeImageNet, open: openImageNet },
   { describes: "a glob", matches: (source, entry) => entry === undefined && looksLikeGlob(source), open: openGlob },
 ];
 
 /**
- * Opens the images that `source` names: a folder (with or without class sub-folders), a glob, a CSV manifest, or one file.
+ * Opens the images that `source` names: a folder (with or without class sub-folders), a glob, a CSV manifest, tar
+ * shards, a known layout, or one file.
  * Throws `InputError` when there is nothing to read.
  */
 export async function openDataset(source: string): Promise<ImageDataset> {

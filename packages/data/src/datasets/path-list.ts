@@ -54,7 +54,8 @@ export class PathList {
   }
 }
 
-function grown<A extends Uint8Array | Float64Array | Int32Array>(array: A, atLeast: number): A {
+/** A copy with room for at least `atLeast` elements, and for twice as many as before. */
+export function grown<A extends Uint8Array | Float64Array | Int32Array>(array: A, atLeast: number): A {
   const larger = new (array.constructor as new (length: number) => A)(Math.max(array.length * 2, atLeast));
   larger.set(array);
   return larger;

@@ -5,6 +5,7 @@ import { InputError } from "@dinov2/foundation";
 import { onTestFinished, describe, expect, it } from "vitest";
 import type { Batch } from "../collate.ts";
 import { openDataset } from "../datasets/open-dataset.ts";
+import { makeTar } from "../datasets/tar/testing.ts";
 import { encode, pictureFolder, smoothImage, temporaryFolder } from "../testing.ts";
 import { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./eval-loader.ts";
 import { createLoader, type Loader, type LoaderOptions } from "./loader.ts";
@@ -113,6 +114,33 @@ describe("batches", () => {
     expect([...views[1]!.keys()].sort()).toEqual([...views[0]!.keys()].sort());
     for (const [name, view] of views[0]!) expect(views[1]!.get(name)).not.toEqual(view);
     expect(first!.localCrops.shape[0]).toBe(0);
+  });
+});
+
+describe("batches from tar shards", () => {
+  async function shards(): Promise<string> {
+    const files: Record<string, Uint8Array> = {};
+    for (const shard of [0, 1, 2]) {
+      const images = Array.from({ length: 6 }, async (_, i) => encode(smoothImage(40, 36 + i, 6 * shard + i), "jpeg"));
+      const contents = await Promise.all(images);
+      contents[5] = contents[5]!.subarray(0, 300);
+      files[`s-${shard}.tar`] = makeTar(contents.map((content, i) => ({ name: `${i}.jpg`, content })));
+    }
+    return `${await temporaryFolder(files)}/s-{0..2}.tar`;
+  }
+
+  it("are those of the same images from files, resume anywhere, and leave damaged members out", async () => {
+    const pattern = await shards();
+    const options = { maxSkippedShare: 0.5, shuffleBytes: 3000 };
+    const whole = await take(await open(pattern, { ...options, workers: 0 }), 8);
+    const names = whole.flatMap(({ sampleNames }) => sampleNames);
+    expect(new Set(names).size).toBe(15);
+    expect(names.some((name) => name.endsWith("/5.jpg"))).toBe(false);
+    for (const workers of [1, 2]) {
+      const resumed = await open(pattern, { ...options, workers, startStep: 5 });
+      expect(await take(resumed, 3)).toEqual(whole.slice(5));
+    }
+    expect((await take(await open(pattern, { ...options, shuffleBytes: 0 }), 8)).length).toBe(8);
   });
 });
 

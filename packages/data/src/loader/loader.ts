@@ -4,11 +4,12 @@
 
 import { availableParallelism } from "node:os";
 import { InputError, RandomStream } from "@dinov2/foundation";
+import { BlockSampler } from "../block-sampler.ts";
 import { drawMasks, maskingOptions, type Batch, type MaskingOptions } from "../collate.ts";
 import type { ImageDataset } from "../datasets/dataset.ts";
 import type { DecodeOptions } from "../decode.ts";
 import { multiCropOptions, type MultiCropOptions } from "../multi-crop.ts";
-import { InfiniteSampler } from "../samplers.ts";
+import { InfiniteSampler, type Sampler } from "../samplers.ts";
 import { DecodedCache } from "./decoded-cache.ts";
 import { createRunner, type SampleRunner } from "./runner.ts";
 import { SkipLedger, type SkipOptions } from "./skip-ledger.ts";
@@ -29,6 +30,11 @@ export interface LoaderOptions extends SkipOptions, DecodeOptions {
   readonly startStep?: number;
   readonly rank?: number;
   readonly worldSize?: number;
+  /**
+   * A dataset that is best read in order (tar shards) is mixed within random stretches of so many bytes in all; 0 mixes the
+   * whole set, with reads all over it. Part of the order: the same for a resumed run. Default 256 MiB.
+   */
+  readonly shuffleBytes?: number;
   /** Memory for decoded pictures, kept from one pass to the next. Default 0. */
   readonly cacheBytes?: number;
 }
@@ -53,6 +59,8 @@ export interface Loader extends AsyncIterable<Batch> {
   close(): Promise<void>;
 }
 
+export const defaultShuffleBytes = 256 << 20;
+
 /** Threads to work on images when nobody says how many: the model keeps one core. */
 export function defaultWorkers(): number {
   return Math.max(1, Math.min(16, availableParallelism() - 1));
@@ -67,7 +75,7 @@ class BatchLoader implements Loader {
   step: number;
   private readonly crops: MultiCropOptions;
   private readonly masking: MaskingOptions;
-  private readonly sampler: InfiniteSampler;
+  private readonly sampler: Sampler;
   private readonly root: RandomStream;
   private readonly runner: SampleRunner;
   private readonly ledger: SkipLedger;
@@ -89,7 +97,7 @@ class BatchLoader implements Loader {
     requireWholePatches(this.crops, this.masking.patchSize);
     this.step = startStep;
     this.workers = workers;
-    this.sampler = InfiniteSampler.create({ length: dataset.length, seed, rank, worldSize });
+    this.sampler = createSampler(dataset, { seed, rank, worldSize }, options.shuffleBytes ?? defaultShuffleBytes);
     this.root = RandomStream.fromSeed(seed);
     this.ledger = new SkipLedger(dataset, options);
     this.cache = new DecodedCache(options.cacheBytes ?? 0);
@@ -170,11 +178,13 @@ class BatchLoader implements Loader {
   private async makeSample(position: number, row: number, outputs: readonly Float32Array[]): Promise<number> {
     const { dataset, batchSize, rank = 0 } = this.options;
     const random = this.root.split("sample", rank, position).state();
+    for (const part of this.sampler.readAhead?.(position) ?? []) this.runner.readAhead(part);
     for (let attempt = 0; ; attempt++) {
       const index = attempt === 0 ? this.sampler.at(position) : this.sampler.substitute(position, attempt);
       const known = this.ledger.reasonOf(index);
-      const image = this.cache.get(index) ?? dataset.source(index);
-      const keepDecoded = typeof image === "string" && this.cache.hasRoom;
+      const cached = this.cache.get(index);
+      const image = cached ?? dataset.source(index);
+      const keepDecoded = cached === undefined && this.cache.hasRoom;
       const result =
         known === undefined
           ? await this.runner.run({ image, keepDecoded, random, row, rowCount: batchSize, outputs })
@@ -188,6 +198,15 @@ class BatchLoader implements Loader {
       return index;
     }
   }
+}
+
+function createSampler(
+  { length, blocks }: ImageDataset,
+  process: { seed: number; rank: number; worldSize: number },
+  shuffleBytes: number,
+): Sampler {
+  if (blocks === undefined || shuffleBytes === 0) return InfiniteSampler.create({ length, ...process });
+  return new BlockSampler({ blocks, shuffleBytes, ...process });
 }
 
 /** Planes of squares in memory that the worker threads write to directly. */

@@ -1,9 +1,12 @@
+import type { FilePart } from "../datasets/image-source.ts";
 import { runSample, type SampleJob, type SampleResult, type SampleTask } from "./sample-task.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Where images are worked on. Results do not depend on which runner it is, or on how many threads it has. */
 export interface SampleRunner {
   run(task: SampleTask): Promise<SampleResult>;
+  /** Reads what images will soon be taken from, so that it is in the system's cache by then. Changes no result. */
+  readAhead(part: FilePart): void;
   /** Gives all threads back; what is under way is dropped. */
   close(): Promise<void>;
 }
@@ -19,6 +22,7 @@ export function createRunner(job: SampleJob, workers: number): SampleRunner {
       last = result.catch(() => undefined);
       return result;
     },
+    readAhead: () => undefined,
     close: () => Promise.resolve(),
   };
 }

@@ -2,6 +2,7 @@
 
 import { RandomStream, type RandomState } from "@dinov2/foundation";
 import { CropRenderer } from "../augment/renderer.ts";
+import { readPart, type ImageSource } from "../datasets/image-source.ts";
 import { decodeImage, DecodeError, useOneDecoderThread, type DecodeOptions } from "../decode.ts";
 import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
 import type { RgbImage } from "../images.ts";
@@ -15,8 +16,8 @@ export type SampleJob = { readonly decode: DecodeOptions } & (
 
 /** One image. The arrays are those of the whole batch, shared between threads; this image fills its own rows. */
 export interface SampleTask {
-  /** The file, or the picture itself when it was decoded before. */
-  readonly image: string | RgbImage;
+  /** Where it lies, or the picture itself when it was decoded before. */
+  readonly image: ImageSource | RgbImage;
   /** Answer with the decoded picture, to be kept. */
   readonly keepDecoded: boolean;
   /** The image's own stream; evaluation draws nothing. */
@@ -33,13 +34,23 @@ export type SampleResult = { readonly decoded?: RgbImage } | { readonly failure:
 export async function runSample(job: SampleJob, task: SampleTask): Promise<SampleResult> {
   useOneDecoderThread();
   try {
-    const image = typeof task.image === "string" ? await decodeImage(task.image, job.decode) : task.image;
+    const image = isDecoded(task.image) ? task.image : await decode(task.image, job.decode);
     renderViews(job, task, image);
     return task.keepDecoded ? { decoded: shareable(image) } : {};
   } catch (error) {
     if (error instanceof DecodeError) return { failure: error.reason };
     throw error;
   }
+}
+
+const isDecoded = (image: ImageSource | RgbImage): image is RgbImage => typeof image !== "string" && "data" in image;
+
+async function decode(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
+  if (typeof source === "string") return decodeImage(source, options);
+  const bytes = await readPart(source).catch((error: Error) => {
+    throw new DecodeError(source.file, `cannot be read (${error.message}).`);
+  });
+  return decodeImage(bytes, options);
 }
 
 function renderViews(job: SampleJob, task: SampleTask, image: RgbImage): void {

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { FilePart } from "../datasets/image-source.ts";
 import type { SampleJob, SampleResult, SampleTask } from "./sample-task.ts";
 import { workerEntry } from "../worker-entry.ts";
 
@@ -6,6 +7,9 @@ interface Pending {
   readonly resolve: (result: SampleResult) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** What a worker is sent: an image, something to read ahead, or null to end. */
+export type WorkerMessage = { readonly id: number; readonly task: SampleTask } | { readonly readAhead: FilePart } | null;
 
 /** What a worker answers to task `id`. */
 export interface WorkerAnswer {
@@ -34,6 +38,7 @@ interface Member {
 export class WorkerPool {
   private readonly members: Member[];
   private nextId = 0;
+  private nextReader = 0;
   private ending: Promise<unknown> | undefined;
   private broken: Error | undefined;
 
@@ -58,8 +63,14 @@ export class WorkerPool {
     if (member.underWay.size === 0) member.worker.ref();
     return new Promise((resolve, reject) => {
       member.underWay.set(id, { resolve, reject });
-      member.worker.postMessage({ id, task });
+      member.worker.postMessage({ id, task } satisfies WorkerMessage);
     });
+  }
+
+  readAhead(part: FilePart): void {
+    if (this.broken || this.ending) return;
+    const { worker } = this.members[this.nextReader++ % this.members.length]!;
+    worker.postMessage({ readAhead: part } satisfies WorkerMessage);
   }
 
   async close(): Promise<void> {
