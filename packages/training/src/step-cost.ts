@@ -2,7 +2,7 @@
 //
 // n tokens of a sequence, D width, H hidden width of the feed-forward layer, K prototypes.
 
-import { ffnHiddenWidth, type VisionTransformerConfig } from "@dinov2/vit";
+import { dropPathRates, ffnHiddenWidth, keptCount, type VisionTransformerConfig } from "@dinov2/vit";
 import { backboneConfig } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -19,28 +19,41 @@ function cropTokens({ model, crops }: Pick<Recipe, "model" | "crops">) {
 }
 
 /**
- * Floating-point operations of the matrix products of one step: the teacher's forward pass, and the student's forward
- * and backward (twice a forward). Everything else, and what stochastic depth saves, is left out.
+ * Floating-point operations of the matrix products of one step on one device: the teacher's forward pass, and the student's
+ * forward and backward (twice a forward), without what stochastic depth leaves out. Everything else is not counted.
  */
 export function stepFlops(recipe: Recipe): number {
   const config = backboneConfig(recipe);
   const { globalTokens, localTokens } = cropTokens(recipe);
-  const { crops, data, masking, heads } = recipe;
-  const patches = (crops.globalSize / config.patchSize) ** 2;
-  // In both global crops of an image together.
-  const hiddenPatches = 2 * patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2);
-  const ofGlobal = backboneFlops(config, globalTokens, 1 + hiddenPatches / 2);
-  const ofLocal = backboneFlops(config, localTokens, 1);
+  const { crops, data, heads } = recipe;
+  const images = data.batchSize;
+  const hidden = hiddenPatchesPerImage(recipe);
+  const globals = { count: 2 * images, tokens: globalTokens, read: 1 + hidden / 2 };
+  const locals = { count: crops.localCount * images, tokens: localTokens, read: 1 };
 
   const clsRow = headFlops(config.embedDim, heads.dino);
   const patchRow = headFlops(config.embedDim, heads.ibot.separate ? heads.ibot : heads.dino);
-  const teacher = 2 * (ofGlobal + clsRow) + hiddenPatches * patchRow;
-  const student = teacher + crops.localCount * (ofLocal + clsRow);
-  return data.batchSize * (teacher + 3 * student);
+  const headsOfGlobals = images * (2 * clsRow + hidden * patchRow);
+  const teacher = backboneFlops({ ...config, dropPathRate: 0 }, globals) + headsOfGlobals;
+  const student = backboneFlops(config, globals) + backboneFlops(config, locals) + headsOfGlobals + locals.count * clsRow;
+  return teacher + 3 * student;
 }
 
-/** One sequence through the backbone, `read` tokens of it through the last feed-forward layer. */
-function backboneFlops(config: VisionTransformerConfig, tokens: number, read: number): number {
+/** In both global crops of an image together, on average. */
+export function hiddenPatchesPerImage({ model, crops, masking }: Pick<Recipe, "model" | "crops" | "masking">): number {
+  const patches = (crops.globalSize / model.patchSize) ** 2;
+  return 2 * patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2);
+}
+
+/** Sequences of one length, `read` tokens of each through the last feed-forward layer. */
+interface Sequences {
+  readonly count: number;
+  readonly tokens: number;
+  readonly read: number;
+}
+
+function backboneFlops(config: VisionTransformerConfig, { count, tokens, read }: Sequences): number {
+  if (count === 0) return 0;
   const { embedDim: width, depth, patchSize, inChannels, ffnLayer } = config;
   const hidden = ffnHiddenWidth(config);
   // SwiGLU has two projections in, one out.
@@ -48,8 +61,12 @@ function backboneFlops(config: VisionTransformerConfig, tokens: number, read: nu
   const projections = tokens * 2 * 4 * width ** 2; // queries, keys, values; output
   const attention = 4 * tokens ** 2 * width; // scores, and their products with the values
   const feedForward = 2 * ffnProducts * width * hidden; // of one token
-  const patchEmbedding = tokens * 2 * inChannels * patchSize ** 2 * width;
-  return depth * (projections + attention) + ((depth - 1) * tokens + read) * feedForward + patchEmbedding;
+  const blocks = dropPathRates(config).map((rate, block) => {
+    const ffnTokens = block === depth - 1 ? read : tokens;
+    return keptCount(count, rate) * (projections + attention + ffnTokens * feedForward);
+  });
+  const patchEmbedding = count * tokens * 2 * inChannels * patchSize ** 2 * width;
+  return patchEmbedding + blocks.reduce((sum, flops) => sum + flops, 0);
 }
 
 /** One row through a head. */

@@ -26,7 +26,7 @@ export { elementCount, parameter, vitParameterSpecs, type ParameterMap, type Par
 export { positionEmbedding, resizePositionEmbedding, storedGridSide, type PositionEmbedding } from "./position-embedding.ts";
 export { cubicResizeWeights, type ResizeOptions } from "./cubic-resize.ts";
 export type { PatchGrid } from "./patch-embed.ts";
-export { randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw } from "./stochastic-depth.ts";
+export { keptCount, randomSamples, type ChooseSamples, type ResidualBranch, type SampleDraw } from "./stochastic-depth.ts";
 export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
 export { isPositionEmbedding, loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 export { assertMatches, compareWeights, type Shape, type WeightReport } from "./weights/compare.ts";

@@ -65,6 +65,9 @@ export function stochasticDepth(
   throw new InputError("A training forward with dropPathRate above 0 draws samples: pass `random` (or `chooseSamples`).");
 }
 
+/** How many of `batch` samples the subset form keeps. */
+export const keptCount = (batch: number, rate: number): number => (rate === 0 ? batch : Math.max(Math.trunc(batch * (1 - rate)), 1));
+
 /** What a branch of block `block` works on, or null for everything. */
 export function keepSequences(
   depth: StochasticDepth | null,
@@ -74,7 +77,7 @@ export function keepSequences(
   if (depth === null || draw.rate === 0) return null;
   const masked = depth.form === "plain" && draw.rate <= largestMaskRate;
   const samples = segments.map(({ count: batch }, crop) => {
-    const keep = masked ? null : Math.max(Math.trunc(batch * (1 - draw.rate)), 1);
+    const keep = masked ? null : keptCount(batch, draw.rate);
     return depth.choose({ ...draw, crop, batch, keep });
   });
   const kept = segments.map(({ length }, i) => ({ count: samples[i]!.length, length }));

@@ -2,12 +2,13 @@
 
 import { fileURLToPath } from "node:url";
 import type { Precision } from "@dinov2/tensor";
+import { stepFlops } from "@dinov2/training";
 import type { BenchRow } from "../measure.ts";
 import { PeerProcess } from "../peer-process.ts";
 import { cheapestFirst, type Contender, contest, type Outcome, rowOf } from "./contest.ts";
 import { nameWithMode, noNetworks, type Peer, runnersOf, startPeer } from "./peers.ts";
 import type { Peaks } from "./products.ts";
-import { executedFlops, stepRecipe } from "./step-recipe.ts";
+import { stepRecipe } from "./step-recipe.ts";
 
 const script = fileURLToPath(new URL("step-process.ts", import.meta.url));
 const { data, heads, model } = stepRecipe;
@@ -23,7 +24,7 @@ export async function measureTrainStep(
   let peersInFp32: Outcome["peers"] = [];
   for (const precision of precisions) {
     const { time, memory } = await measure(peers, precision, rounds);
-    const shareOfPeak = executedFlops() / time.ours / peaks[precision]!;
+    const shareOfPeak = stepFlops(stepRecipe) / time.ours / peaks[precision]!;
     const timeRow = (name: string, outcome: Outcome, target?: number) =>
       rowOf(
         outcome,
