@@ -1,8 +1,8 @@
 import { RandomStream, tf, useBackend } from "@dinov2/tensor";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { disposeBatch } from "./batch.ts";
+import { disposeBatch, type TrainingBatch } from "./batch.ts";
 import { namedParameters } from "./network.ts";
-import { pretrainStep } from "./pretrain-step.ts";
+import { isFiniteStep, pretrainStep, type StepMeasures } from "./pretrain-step.ts";
 import type { RecipeInput } from "./recipe.ts";
 import { noiseBatch, tinyRecipe } from "./testing.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
@@ -114,6 +114,28 @@ describe("pretrainStep", () => {
       random,
     );
     expect(second.dino_global_crops_loss).not.toBe(first.dino_global_crops_loss);
+  });
+
+  it.each<[string, (batch: TrainingBatch) => TrainingBatch, ((measures: StepMeasures) => boolean)?]>([
+    ["a number that is not finite", (batch) => ({ ...batch, globalCrops: tf.mul(batch.globalCrops, NaN) })],
+    ["no leave to update", (batch) => batch, ({ total_loss }) => total_loss! < 0],
+  ])("with %s changes nothing: student, optimiser, teacher, centres", async (_, change, mayUpdate) => {
+    const { recipe, batch, state } = setUp({ teacher: { targets: "centering" } });
+    await pretrainStep(state, batch, at, recipe, random);
+    const everything = async () => [
+      valuesOf(state.student),
+      valuesOf(state.teacher),
+      await state.optimizer.exportState(),
+      ...[state.centers!.dino, state.centers!.ibot].map((center) => Float32Array.from(center.dataSync())),
+    ];
+    const [before, changed] = [await everything(), change(batch)];
+    const tensors = tf.memory().numTensors;
+    const measures = await pretrainStep(state, changed, at, recipe, random, mayUpdate);
+    expect(isFiniteStep(measures)).toBe(changed === batch);
+    expect(await everything()).toEqual(before);
+    expect(tf.memory().numTensors).toBe(tensors);
+    await pretrainStep(state, batch, at, recipe, random);
+    expect(await everything()).not.toEqual(before);
   });
 
   it("has no iBOT term without hidden patches, no local term without local crops, and none of weight 0", async () => {

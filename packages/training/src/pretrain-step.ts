@@ -8,14 +8,14 @@
 // second, …; N patches of a global crop, M hidden ones in all 2B crops; D width.
 
 import { koleoLoss, pairedRowsLoss, type RowPair } from "@dinov2/losses";
-import { clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
+import { type Clipping, clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
 import { type RandomStream, type Tensor, type Tensor1D, type Tensor2D, tf, valueAndGradients } from "@dinov2/tensor";
 import type { TrainingBatch } from "./batch.ts";
 import { headOutputs, type ProjectedRows, splitRows } from "./head-outputs.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
-import { type TeacherTargets, teacherTargets } from "./teacher-targets.ts";
+import { type NextCenter, type TeacherTargets, teacherTargets } from "./teacher-targets.ts";
 import type { TrainingState } from "./training-state.ts";
 
 /** The part of a recipe that a step reads. */
@@ -23,9 +23,14 @@ export type StepRecipe = Pick<Recipe, "loss" | "teacher"> & {
   readonly optimizer: Pick<Recipe["optimizer"], "clipNorm">;
 };
 
+/** A step's numbers, all from before the update. */
+export type StepMeasures = Readonly<Record<string, number>>;
+
 /**
- * Runs one step on `state`.
+ * Runs one step on `state`. With a loss or a gradient that is not finite nothing is updated: student, optimiser, teacher and
+ * centres stay as they were, as when `mayUpdate` says no.
  *
+ * @param mayUpdate asked before the update, of a step whose numbers are all finite
  * @returns by name: each loss term as it counts in the total, `total_loss`, and each sub-module's gradient norm
  *   before clipping (`gradient_norm_backbone`, …), all from before the update
  */
@@ -35,32 +40,44 @@ export async function pretrainStep(
   at: StepSettings,
   recipe: StepRecipe,
   random: RandomStream,
-): Promise<Record<string, number>> {
-  const { losses, norms } = tf.tidy(() => {
-    const { losses, gradients } = stepGradients(state, batch, at, recipe, random);
-    return { losses, norms: update(state, gradients, at, recipe.optimizer.clipNorm) };
+  mayUpdate: (measures: StepMeasures) => boolean = () => true,
+): Promise<StepMeasures> {
+  return tf.tidy(() => {
+    const found = stepGradients(state, batch, at, recipe, random);
+    const clipping = clipGradientsPerSubModule(found.gradients, recipe.optimizer.clipNorm ?? Infinity);
+    const measures = { ...readScalars(found.losses), ...gradientNorms(clipping) };
+    if (isFiniteStep(measures) && mayUpdate(measures)) update(state, found, at, clipping);
+    return measures;
   });
-  return { ...(await readScalars(losses)), ...norms };
 }
 
-/**
- * The step without the update: losses, and the gradient of their total for each parameter of the student. Changes
- * nothing but the centres, if there are any.
- */
+/** Whether a step's losses and gradients are all numbers. */
+export const isFiniteStep = (measures: StepMeasures): boolean => Object.values(measures).every(Number.isFinite);
+
+/** What a batch asks for. */
+export interface StepGradients {
+  readonly losses: Record<string, tf.Scalar>;
+  /** Of the total loss, for each parameter of the student. */
+  readonly gradients: Map<string, Tensor>;
+  /** What the centres become, if there are any. */
+  readonly nextCenters: readonly NextCenter[];
+}
+
+/** The step without the update. Changes nothing. */
 export function stepGradients(
   state: TrainingState,
   batch: TrainingBatch,
   at: Pick<StepSettings, "teacherTemperature">,
   recipe: Pick<StepRecipe, "loss" | "teacher">,
   random: RandomStream,
-): { losses: Record<string, tf.Scalar>; gradients: Map<string, Tensor> } {
+): StepGradients {
   const targets = teacherTargets(state, batch, at.teacherTemperature, recipe.teacher);
   const { value, gradients, extras } = valueAndGradients(() => {
     const { losses, total } = stepLosses(studentOutputs(state.student, batch, random), targets, batch, recipe.loss);
     targets.finish();
     return { value: total, extras: losses };
   }, namedParameters(state.student));
-  return { losses: { ...extras, total_loss: value }, gradients };
+  return { losses: { ...extras, total_loss: value }, gradients, nextCenters: targets.nextCenters };
 }
 
 /** What the student makes of the crops. */
@@ -163,23 +180,23 @@ function stepLosses(
   return { losses, total: tf.addN(parts) };
 }
 
-/** Clips, lets the student learn, then lets the teacher follow. Returns the gradients' norms before clipping. */
+/** Lets the student learn, then lets the teacher and the centres follow. */
 function update(
   { student, teacher, optimizer, groups }: TrainingState,
-  gradients: Map<string, Tensor>,
+  { gradients, nextCenters }: StepGradients,
   at: StepSettings,
-  clipNorm: number | null,
-): Record<string, number> {
-  const clipping = clipGradientsPerSubModule(gradients, clipNorm ?? Infinity);
+  clipping: Clipping,
+): void {
   optimizer.apply(gradients, parameterRates(groups, at), clipping);
   updateTeacher(namedParameters(teacher), namedParameters(student), at.teacherMomentum);
-  return Object.fromEntries([...clipping.norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
+  for (const { center, next } of nextCenters) center.assign(next);
 }
 
-/** Reads all scalars at once, and disposes of them. */
-async function readScalars(scalars: Readonly<Record<string, tf.Scalar>>): Promise<Record<string, number>> {
-  const stacked = tf.stack(Object.values(scalars));
-  const values = await stacked.data();
-  tf.dispose([stacked, ...Object.values(scalars)]);
+const gradientNorms = ({ norms }: Clipping): Record<string, number> =>
+  Object.fromEntries([...norms].map(([name, norm]) => [`gradient_norm_${name}`, norm]));
+
+/** Reads all scalars at once. */
+function readScalars(scalars: Readonly<Record<string, tf.Scalar>>): Record<string, number> {
+  const values = tf.stack(Object.values(scalars)).dataSync();
   return Object.fromEntries(Object.keys(scalars).map((name, i) => [name, values[i]!]));
 }

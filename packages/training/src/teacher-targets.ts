@@ -15,8 +15,15 @@ import type { TrainingState } from "./training-state.ts";
 export interface TeacherTargets {
   /** Of rows counted through class tokens and patches, ascending, all of them by one head. */
   readonly probabilities: TargetProbabilities;
-  /** To be called once the losses are made: gives memory back, and moves the centres, as a batch is centred by those before it. */
+  /** What the centres become if the step counts: a batch is centred by those before it. The caller's to assign and dispose of. */
+  readonly nextCenters: readonly NextCenter[];
+  /** Gives memory back, once the losses are made. */
   finish(): void;
+}
+
+export interface NextCenter {
+  readonly center: tf.Variable<tf.Rank.R2>;
+  readonly next: Tensor2D; // [1, K]
 }
 
 /** Some rows' targets, by a centre or an assignment of their own. */
@@ -38,7 +45,11 @@ export function teacherTargets(
       ? centredRows(head, projected, center, temperature, recipe.centerMomentum)
       : assignedRows(head, projected, temperature);
   const groups = [groupOf(dinoHead, cls, dino), ...(hiddenPatches ? [groupOf(ibotHead ?? dinoHead, hiddenPatches, ibot)] : [])];
-  return { probabilities: overGroups(groups), finish: () => groups.forEach((group) => group.finish()) };
+  return {
+    probabilities: overGroups(groups),
+    nextCenters: groups.flatMap(({ nextCenters }) => nextCenters),
+    finish: () => groups.forEach((group) => group.finish()),
+  };
 }
 
 /** Class tokens [2B, bottleneck] and hidden patches [M, bottleneck]. The teacher sees every patch. */
@@ -63,10 +74,8 @@ function centredRows(
     count: projected.shape[0],
     probabilities: (rows) =>
       tf.tidy(() => prototypeTargets(gatherRows(projected, rows) as Tensor2D, scaled, center, temperature)),
-    finish: () => {
-      tf.tidy(() => center.assign(updateCenterFrom(center, projected, scaled, momentum)));
-      tf.dispose([projected, scaled.scale]);
-    },
+    nextCenters: [{ center, next: updateCenterFrom(center, projected, scaled, momentum) }],
+    finish: () => tf.dispose([projected, scaled.scale]),
   };
 }
 
@@ -76,6 +85,7 @@ function assignedRows(head: DinoHead, projected: Tensor2D, temperature: number):
   return {
     count: assignment.shape[0],
     probabilities: (rows) => gatherRows(assignment, rows) as Tensor2D,
+    nextCenters: [],
     finish: () => assignment.dispose(),
   };
 }
