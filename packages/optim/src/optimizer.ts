@@ -1,6 +1,7 @@
 // What every optimiser of this package is besides its formula: a count of updates, and variables beside
 // each parameter that are saved, restored and freed together.
-import { disposeSlots, exportSlots, importSlots } from "./state.ts";
+import type { Variable } from "@dinov2/tensor";
+import { disposeSlots, exportSlots, importSlots, slotVariables } from "./state.ts";
 import type { OptimizerState, Slots } from "./state.ts";
 
 export abstract class Optimizer<S extends Slots> {
@@ -23,6 +24,16 @@ export abstract class Optimizer<S extends Slots> {
   importState(state: OptimizerState): void {
     importSlots(this.slots, state.tensors);
     this.steps = state.step;
+  }
+
+  /** The slots themselves, as `PARAMETER.SLOT`: for a file that is written and read one tensor at a time. */
+  variables(): Map<string, Variable> {
+    return new Map(slotVariables(this.slots));
+  }
+
+  /** Goes on after `step` updates, once `variables()` have their values of then. */
+  continueAfter(step: number): void {
+    this.steps = step;
   }
 
   /** Frees the slots, not the parameters. */

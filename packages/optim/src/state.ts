@@ -29,7 +29,7 @@ export function zerosLike(parameters: Parameters): Map<string, Variable> {
 /** Named slots (`exp_avg` and such) of an optimiser, each with one variable per parameter. */
 export type Slots = Readonly<Record<string, ReadonlyMap<string, Variable>>>;
 
-function* slotVariables(slots: Slots): Generator<[name: string, variable: Variable]> {
+export function* slotVariables(slots: Slots): Generator<[name: string, variable: Variable]> {
   for (const [slot, variables] of Object.entries(slots)) {
     for (const [name, variable] of variables) yield [`${name}.${slot}`, variable];
   }
