@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeStart, describeSummary, resumeCommand } from "./describe.ts";
+import { describeStart, describeStop, describeSummary, describeUnsaved, resumeCommand } from "./describe.ts";
 
 describe("resumeCommand", () => {
   it("goes on with the same run, without repeating the recipe", () => {
@@ -13,6 +13,16 @@ describe("resumeCommand", () => {
     expect(resumeCommand({ data: "my photos/*.jpg", out: "it's", ...chosen })).toBe(
       String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend libtorch --device cuda:1 --precision bf16 --resume`,
     );
+  });
+});
+
+describe("the end of a run that goes on later", () => {
+  const options = { data: "photos", out: "runs/a", backend: "auto", precision: "fp32" } as const;
+
+  it("names the command, unless there was no step", () => {
+    expect(describeStop(3, options)).toBe("Stopped at step 3; go on with: dinov2 pretrain --data photos --out runs/a --resume");
+    expect(describeStop(0, options)).not.toContain("--resume");
+    expect(describeUnsaved(new Error("Checkpoint lost."), options)).toMatch(/^Checkpoint lost\. Make room.*--resume$/);
   });
 });
 

@@ -50,6 +50,18 @@ export function resumeCommand(options: Pick<PretrainCommandOptions, "data" | "ou
   return ["dinov2 pretrain --data", quote(data), "--out", quote(out), ...engine, "--resume"].join(" ");
 }
 
+type ResumeOptions = Parameters<typeof resumeCommand>[0];
+
+/** What a run that was asked to stop says. */
+export const describeStop = (step: number, options: ResumeOptions): string =>
+  step === 0
+    ? "Stopped before the first step: nothing to go on from; start it again with the same command."
+    : `Stopped at step ${step}; go on with: ${resumeCommand(options)}`;
+
+/** What a run says whose last checkpoint could not be written. */
+export const describeUnsaved = ({ message }: Error, options: ResumeOptions): string =>
+  `${message} Make room, then go on with: ${resumeCommand(options)}`;
+
 const quote = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
 
 export function describeSummary(summary: PretrainSummary): string {

@@ -4,8 +4,8 @@
 
 import { backendOptions, type CommonOptions, printResult, Progress } from "@dinov2/cli";
 import { useBackend } from "@dinov2/tensor";
-import { configPath, loadRecipe, type MetricsRecord, pretrain, readRunRecipe, type Recipe } from "@dinov2/training";
-import { describeStart, describeSummary, resumeCommand } from "./describe.ts";
+import { configPath, loadRecipe, type MetricsRecord, pretrain, readRunRecipe, type Recipe, UnsavedStepsError } from "@dinov2/training";
+import { describeStart, describeStop, describeSummary, describeUnsaved } from "./describe.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export interface PretrainCommandOptions extends CommonOptions {
@@ -37,13 +37,16 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
       resume: options.resume,
       ...(options.init !== undefined && { init: { model: options.init, partial: options.initPartial } }),
       onStart: (start) => progress.note(describeStart(start, backend)),
+      onWarning: (message) => progress.note(message),
       onSkip: (name, reason) => progress.note(`Left out ${name}: ${reason}`),
       onStep: (record) => progress.update(record.step, describeStep(record)),
       signal: stop.signal,
     });
     progress.finish();
-    if (!summary.finished) progress.note(`Stopped at step ${summary.step}; go on with: ${resumeCommand(options)}`);
+    if (!summary.finished) progress.note(describeStop(summary.step, options));
     printResult(options, summary, () => describeSummary(summary));
+  } catch (error) {
+    throw error instanceof UnsavedStepsError ? new Error(describeUnsaved(error, options), { cause: error }) : error;
   } finally {
     progress.clear();
     stop.release();

@@ -5,108 +5,114 @@
 //       student.safetensors     the same names
 //       optimizer.safetensors   NAME.exp_avg, NAME.exp_avg_sq
 //       centers.safetensors     dino, ibot: the running means, with centering only
-//       state.json              steps done, optimiser steps, what the data is
+//       state.json              steps done, optimiser steps, what the data is, how good the step was found
+//       manifest.json           sizes and checksums of the others
 //     RUN/checkpoints/latest    the newest one's name
 //
 // Random streams need no state: the batch, the masks and stochastic depth of a step follow from the seed
-// and the step's number alone.
+// and the step's number alone. Which checkpoints stay is in `checkpoint-retention.ts`, which one a run goes on from in
+// `resume.ts`, what happens when one cannot be written in `checkpoint-keeper.ts`.
 
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFolderAtomic, InputError, writeFileAtomic } from "@dinov2/foundation";
-import { writeSafetensors } from "@dinov2/tensor";
 import type { ParameterMap } from "@dinov2/vit";
+import { z } from "zod";
+import { ManifestWriter, verifyManifest } from "./checkpoint-manifest.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { TrainingState } from "./training-state.ts";
 import { checkpointName, checkpointsPath, latestPath } from "./run-folder.ts";
-import { loadVariables, readArrays, saveVariables } from "./weights-file.ts";
+import { loadVariables, variablesContent } from "./weights-file.ts";
+
+const infoSchema = z.object({
+  /** Steps done. */
+  step: z.int().min(0),
+  seed: z.int().min(0),
+  /** Enough of a dataset to notice that it is another one: data order depends on it. */
+  data: z.object({
+    source: z.string(),
+    images: z.int().min(0),
+    /** Of all image names, in order. */
+    namesHash: z.string(),
+  }),
+  /** What an evaluation after this step found, higher is better: `checkpoint.keepBest` compares those of one name. */
+  metric: z.object({ name: z.string(), value: z.number() }).optional(),
+});
+const stateSchema = infoSchema.extend({ format: z.literal(2), optimizerStep: z.int().min(0) });
 
 /** The plain part of a checkpoint. */
-export interface CheckpointInfo {
-  /** Steps done. */
-  readonly step: number;
-  readonly seed: number;
-  readonly data: DataIdentity;
-}
+export type CheckpointInfo = Readonly<z.output<typeof infoSchema>>;
+export type DataIdentity = CheckpointInfo["data"];
+export type CheckpointMetric = NonNullable<CheckpointInfo["metric"]>;
 
-/** Enough of a dataset to notice that it is another one: data order depends on it. */
-export interface DataIdentity {
-  readonly source: string;
-  readonly images: number;
-  /** Of all image names, in order. */
-  readonly namesHash: string;
-}
-
-interface StateFile extends CheckpointInfo {
-  readonly format: 1;
-  readonly optimizerStep: number;
-}
-
-/** Writes a checkpoint, points `latest` to it, and removes all but the newest `keep` of those up to it. */
-export async function saveCheckpoint(
-  run: string,
-  state: TrainingState,
-  info: CheckpointInfo,
-  keep: number,
-): Promise<string> {
+/**
+ * Writes a checkpoint, in place of one of the same step, and points `latest` to it.
+ * @throws WriteError when the system refuses; then those before it are as they were
+ */
+export async function saveCheckpoint(run: string, state: TrainingState, info: CheckpointInfo): Promise<string> {
   const name = checkpointName(info.step);
   const folder = join(checkpointsPath(run), name);
-  // There already when a run went on from an older checkpoint.
-  await rm(folder, { recursive: true, force: true });
   await createFolderAtomic(folder, (temporary) => writeState(temporary, state, info));
   await writeFileAtomic(latestPath(run), `${name}\n`);
-  await removeOld(run, info.step, keep);
   return folder;
 }
 
 async function writeState(folder: string, state: TrainingState, info: CheckpointInfo): Promise<void> {
-  await saveNetwork(join(folder, "teacher.safetensors"), state.teacher);
-  await saveNetwork(join(folder, "student.safetensors"), state.student);
-  const optimizer = await state.optimizer.exportState();
-  await writeSafetensors(join(folder, "optimizer.safetensors"), optimizer.tensors);
-  if (state.centers) await saveVariables(join(folder, "centers.safetensors"), centerVariables(state.centers));
-  const file: StateFile = { format: 1, ...info, optimizerStep: optimizer.step };
-  await writeFile(join(folder, "state.json"), `${JSON.stringify(file, null, 2)}\n`);
+  const manifest = new ManifestWriter(folder);
+  for (const { file, variables, metadata } of variableFiles(state)) {
+    await manifest.write(file, variablesContent(variables, metadata));
+  }
+  const plain = { format: 2, ...info, optimizerStep: state.optimizer.step } satisfies z.input<typeof stateSchema>;
+  await manifest.write("state.json", one(Buffer.from(`${JSON.stringify(plain, null, 2)}\n`)));
+  await manifest.finish();
 }
 
-const saveNetwork = (path: string, network: Network) =>
-  saveVariables(path, namedParameters(network), { model: JSON.stringify(network.backbone.config) });
+async function* one(piece: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield piece;
+}
 
-const centerVariables = (centers: NonNullable<TrainingState["centers"]>): ParameterMap =>
-  new Map(Object.entries(centers));
+/** The files of a state, and whose values they hold. */
+function variableFiles({ teacher, student, optimizer, centers }: TrainingState) {
+  const network = (file: string, { backbone }: Network, variables: ParameterMap) => {
+    return { file, variables, metadata: { model: JSON.stringify(backbone.config) } };
+  };
+  return [
+    network("teacher.safetensors", teacher, namedParameters(teacher)),
+    network("student.safetensors", student, namedParameters(student)),
+    { file: "optimizer.safetensors", variables: optimizer.variables(), metadata: {} },
+    ...(centers ? [{ file: "centers.safetensors", variables: new Map(Object.entries(centers)), metadata: {} }] : []),
+  ];
+}
+
+/** What a checkpoint of `state` takes on disk, but for its headers. */
+export function checkpointBytes(state: TrainingState): number {
+  const sizes = variableFiles(state).flatMap(({ variables }) => [...variables.values()].map(({ size }) => size));
+  return Float32Array.BYTES_PER_ELEMENT * sizes.reduce((sum, size) => sum + size, 0);
+}
 
 /**
- * Gives `state` what a checkpoint holds.
- * @throws InputError when a file is missing or belongs to another architecture (lists what differs)
+ * Checks all files of a checkpoint, then gives `state` what they hold.
+ * @throws DamagedCheckpointError when a file is not as it was written; then `state` is as before
+ * @throws InputError when it belongs to another architecture (lists what differs) or version
  */
 export async function loadCheckpoint(folder: string, state: TrainingState): Promise<CheckpointInfo> {
-  const { optimizerStep, ...info } = await readStateFile(folder);
-  await loadVariables(join(folder, "teacher.safetensors"), namedParameters(state.teacher));
-  await loadVariables(join(folder, "student.safetensors"), namedParameters(state.student));
-  state.optimizer.importState({
-    step: optimizerStep,
-    tensors: await readArrays(join(folder, "optimizer.safetensors")),
-  });
-  if (state.centers) await loadVariables(join(folder, "centers.safetensors"), centerVariables(state.centers));
+  await verifyManifest(folder);
+  const { info, optimizerStep } = await readState(folder);
+  for (const { file, variables } of variableFiles(state)) await loadVariables(join(folder, file), variables);
+  state.optimizer.continueAfter(optimizerStep);
   return info;
 }
 
-async function readStateFile(folder: string): Promise<StateFile> {
+/** The plain part of a checkpoint as it stands there, unchecked. @throws InputError when it is not readable */
+export const readCheckpointInfo = async (folder: string): Promise<CheckpointInfo> => (await readState(folder)).info;
+
+async function readState(folder: string): Promise<{ info: CheckpointInfo; optimizerStep: number }> {
   const path = join(folder, "state.json");
   try {
-    const state = JSON.parse(await readFile(path, "utf8")) as StateFile;
-    if (state.format === 1) return state;
-    throw new InputError(`${path} has format ${state.format}, expected 1; resume with the version that wrote it.`);
+    const content: unknown = JSON.parse(await readFile(path, "utf8"));
+    return { info: infoSchema.parse(content), optimizerStep: stateSchema.parse(content).optimizerStep };
   } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`${folder} is not a readable checkpoint: ${(error as Error).message}`);
+    const reason = error instanceof z.ZodError ? z.prettifyError(error).replaceAll(/\s+/g, " ") : (error as Error).message;
+    throw new InputError(`${path} is not a state that this version can read: ${reason}`);
   }
-}
-
-/** Those after `step`, there when a run went on from an older checkpoint, stay and do not crowd out the run's own. */
-async function removeOld(run: string, step: number, keep: number): Promise<void> {
-  const stepOf = (name: string) => Number(/^step-(\d+)$/.exec(name)?.[1] ?? Infinity);
-  const upToNow = (await readdir(checkpointsPath(run))).filter((name) => stepOf(name) <= step);
-  upToNow.sort((a, b) => stepOf(a) - stepOf(b));
-  for (const name of upToNow.slice(0, -keep)) await rm(join(checkpointsPath(run), name), { recursive: true });
 }

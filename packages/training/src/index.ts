@@ -25,5 +25,13 @@ export { prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStar
 export { expectedStart } from "./expected-start.ts";
 export { stepFlops, tokensPerImage } from "./step-cost.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";
-export { loadCheckpoint, saveCheckpoint, type CheckpointInfo, type DataIdentity } from "./checkpoint.ts";
-export { configPath, latestCheckpoint, readRunRecipe } from "./run-folder.ts";
+export {
+  loadCheckpoint,
+  saveCheckpoint,
+  type CheckpointInfo,
+  type CheckpointMetric,
+  type DataIdentity,
+} from "./checkpoint.ts";
+export { UnsavedStepsError } from "./checkpoint-keeper.ts";
+export { DamagedCheckpointError } from "./checkpoint-manifest.ts";
+export { configPath, readRunRecipe } from "./run-folder.ts";

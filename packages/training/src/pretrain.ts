@@ -5,17 +5,22 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { createLoader, type ImageDataset, openDataset } from "@dinov2/data";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
-import { type CheckpointInfo, type DataIdentity, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { DataIdentity } from "./checkpoint.ts";
+import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { loaderOptions } from "./loader-options.ts";
 import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
 import { parameterCounts, type ParameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
-import { configPath, latestCheckpoint, metricsPath, requireEmptyRun, requireSameRecipe, warmStartPath } from "./run-folder.ts";
+import { loadNewestCheckpoint, type Resumed, setDamagedAside } from "./resume.ts";
+import { configPath, metricsPath, requireEmptyRun, requireOwnStart, requireSameRecipe, warmStartPath } from "./run-folder.ts";
+import { lockRun } from "./run-lock.ts";
 import { expectedStart } from "./expected-start.ts";
 import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
+import { untilAborted } from "./until-aborted.ts";
 import { prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
+import { type Defer, withCleanup } from "./with-cleanup.ts";
 
 export interface PretrainOptions {
   readonly recipe: Recipe;
@@ -32,7 +37,9 @@ export interface PretrainOptions {
   readonly onStep?: (record: MetricsRecord) => void;
   /** Called after `onStart`, once for each image that is left out. */
   readonly onSkip?: (name: string, reason: string) => void;
-  /** When aborted, the run writes a checkpoint after the step it is in, and returns. */
+  /** Told what went wrong and did not stop the run: a damaged checkpoint that was skipped, a full disk. */
+  readonly onWarning?: (message: string) => void;
+  /** When aborted, the run writes a checkpoint after the step it is in, and returns; before its first step, nothing. */
   readonly signal?: AbortSignal;
 }
 
@@ -67,76 +74,93 @@ export interface PretrainSummary {
  * Pretrains on the tensor backend in use.
  *
  * @throws InputError for data, a run folder or a checkpoint that does not fit; then nothing was written
+ * @throws UnsavedStepsError when the last checkpoint could not be written
  * @throws Error when a loss is no longer a number, or too many images cannot be decoded
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainSummary> {
-  const { recipe, out: run, resume = false, onStart, onStep, signal } = options;
-  const startedAt = performance.now();
+  const { recipe, out: run, resume = false } = options;
   requireInit(options);
   if (resume) await requireSameRecipe(run, recipe);
   else await requireEmptyRun(run);
   const dataset = await openDataset(options.data);
-  const data = describeData(options.data, dataset);
   if (dataset.length < recipe.data.batchSize) {
     throw new InputError(
       `${options.data} has ${dataset.length} images, expected at least data.batchSize ${recipe.data.batchSize}; ` +
         `add images or give --set data.batchSize=${dataset.length}.`,
     );
   }
+  return withCleanup((defer) => pretrainOn(dataset, options, defer));
+}
 
-  const prepared = options.init ? await prepareWarmStart(recipe, options.init) : null;
+async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer: Defer): Promise<PretrainSummary> {
+  const { recipe, out: run, resume = false, init, onStart, onStep, onSkip = () => {}, onWarning = () => {}, signal } = options;
+  const startedAt = performance.now();
+  const data = describeData(options.data, dataset);
+  if (resume) defer((await lockRun(run)).release);
+  const prepared = init ? await prepareWarmStart(recipe, init) : null;
+  if (prepared) defer(() => prepared.close());
   const state = createTrainingState(recipe);
-  try {
-    await prepared?.load(state);
-    const startStep = resume ? await resumeFrom(await latestCheckpoint(run), state, data) : 0;
-    const skips = holdBack(options.onSkip ?? (() => {}));
-    const loader = createLoader(loaderOptions(recipe, dataset, startStep, skips.call));
-    try {
-      const batches = await startWithFirst(loader);
-      await mkdir(run, { recursive: true });
-      await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
-      if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
-      const metrics = await MetricsLog.open(metricsPath(run), startStep);
-      onStart?.({
-        images: dataset.length,
-        step: startStep,
-        steps: recipe.schedule.steps,
-        batchSize: recipe.data.batchSize,
-        expectedLosses: expectedStart(recipe),
-        warmStart: prepared?.report ?? null,
-      });
-      skips.release();
-      const save = (step: number) =>
-        saveCheckpoint(run, state, { step, seed: recipe.seed, data }, recipe.checkpoint.keep);
-      const { step, last } = await trainLoop({
-        recipe,
-        state,
-        batches,
-        loader,
-        metrics,
-        startStep,
-        saveCheckpoint: save,
-        ...(onStep && { onStep }),
-        ...(signal && { signal }),
-      });
-      return {
-        run,
-        step,
-        steps: recipe.schedule.steps,
-        finished: step >= recipe.schedule.steps,
-        images: dataset.length,
-        skippedImages: loader.stats().skippedImages,
-        parameters: parameterCounts(recipe),
-        seconds: (performance.now() - startedAt) / 1000,
-        last,
-      };
-    } finally {
-      await loader.close();
-    }
-  } finally {
-    disposeTrainingState(state);
-    await prepared?.close();
+  defer(() => disposeTrainingState(state));
+  await prepared?.load(state);
+  const resumed = resume ? await resumeFrom(run, state, data) : null;
+  const startStep = resumed?.info.step ?? 0;
+
+  const skips = holdBack(onSkip);
+  const loader = createLoader(loaderOptions(recipe, dataset, startStep, skips.call));
+  defer(() => loader.close());
+  const summary = (step: number, last?: MetricsRecord): PretrainSummary => ({
+    run,
+    step,
+    steps: recipe.schedule.steps,
+    finished: step >= recipe.schedule.steps,
+    images: dataset.length,
+    skippedImages: loader.stats().skippedImages,
+    parameters: parameterCounts(recipe),
+    seconds: (performance.now() - startedAt) / 1000,
+    last,
+  });
+  const batches = await startWithFirst(untilAborted(loader, signal));
+  if (signal?.aborted) return summary(startStep);
+
+  if (!resume) {
+    await mkdir(run, { recursive: true });
+    defer((await lockRun(run)).release);
+    await requireEmptyRun(run);
   }
+  await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
+  if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
+  if (resumed) (await setDamagedAside(run, resumed)).forEach(onWarning);
+  const metrics = await MetricsLog.open(metricsPath(run), startStep, onWarning);
+  defer(() => metrics.close());
+  onStart?.({
+    images: dataset.length,
+    step: startStep,
+    steps: recipe.schedule.steps,
+    batchSize: recipe.data.batchSize,
+    expectedLosses: expectedStart(recipe),
+    warmStart: prepared?.report ?? null,
+  });
+  skips.release();
+
+  const identity = { seed: recipe.seed, data };
+  const lastGood = resumed ? startStep : null;
+  const checkpoints = new CheckpointKeeper({ run, state, identity, rule: recipe.checkpoint, lastGood, onWarning });
+  const { step, last } = await trainLoop({
+    recipe,
+    state,
+    batches,
+    loader,
+    metrics,
+    startStep,
+    saveCheckpoint: async (step, metric) => {
+      await metrics.sync();
+      await checkpoints.save(step, metric);
+    },
+    ...(onStep && { onStep }),
+    ...(signal && { signal }),
+  });
+  checkpoints.requireSaved();
+  return summary(step, last);
 }
 
 /** @throws InputError when weights to start from are needed and not given, or given and of no use */
@@ -158,17 +182,25 @@ function describeData(source: string, dataset: ImageDataset): DataIdentity {
   return { source, images: dataset.length, namesHash: names.digest("hex") };
 }
 
-/** @returns the steps done @throws InputError when the checkpoint is of another architecture or of other data */
-async function resumeFrom(checkpoint: string, state: TrainingState, data: DataIdentity): Promise<number> {
-  const info: CheckpointInfo = await loadCheckpoint(checkpoint, state);
+/**
+ * The checkpoint to go on from; null when the run was stopped before its first one: it then starts over, and is the same.
+ * @throws InputError when there is none that fits, or it is of other data
+ */
+async function resumeFrom(run: string, state: TrainingState, data: DataIdentity): Promise<Resumed | null> {
+  const resumed = await loadNewestCheckpoint(run, state);
+  if (!resumed) {
+    await requireOwnStart(run);
+    return null;
+  }
+  const saw = resumed.info.data;
   // The path may change, as when a run moves to another machine; what lies there may not.
-  if (info.data.images !== data.images || info.data.namesHash !== data.namesHash) {
+  if (saw.images !== data.images || saw.namesHash !== data.namesHash) {
     throw new InputError(
-      `--resume with other data: the run saw ${info.data.images} images of ${info.data.source}, ` +
+      `--resume with other data: the run saw ${saw.images} images of ${saw.source}, ` +
         `${data.source} has ${data.images} or other names; give the same images, or another --out.`,
     );
   }
-  return info.step;
+  return resumed;
 }
 
 /** A function whose calls wait until `release()`: nothing is said about images before it is clear that there is a run. */

@@ -168,7 +168,12 @@ const data = z.strictObject({
 /** Official: the constants of `do_train` in `dinov2/train/train.py` (3 × 1250 steps, 3 kept). */
 const checkpoint = z.strictObject({
   everySteps: count.default(3750),
+  /** The newest ones that stay. */
   keep: count.default(3),
+  /** Those of each so many steps stay for ever; null for none. Officially 12500, of the teacher alone (evaluation.eval_period_iterations). */
+  keepEverySteps: count.nullable().default(null),
+  /** The one that an evaluation during the run found best stays. */
+  keepBest: z.boolean().default(true),
 });
 
 /** A line of metrics each so many steps. */

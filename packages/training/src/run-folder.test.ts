@@ -1,9 +1,18 @@
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseRecipe } from "./recipe.ts";
-import { configPath, latestCheckpoint, latestPath, requireEmptyRun, requireSameRecipe } from "./run-folder.ts";
+import {
+  checkpointName,
+  checkpointsToTry,
+  configPath,
+  latestPath,
+  lockPath,
+  requireEmptyRun,
+  requireSameRecipe,
+  stepOfCheckpoint,
+} from "./run-folder.ts";
 
 describe("a run folder", () => {
   let run: string;
@@ -33,11 +42,27 @@ describe("a run folder", () => {
     ).rejects.toThrow(/schedule\.steps: 20000 → 30000; data\.batchSize: 2048 → 64\)/);
   });
 
-  it("needs a config.json and a checkpoint to resume", async () => {
+  it("may hold what a killed start left", async () => {
+    await writeFile(lockPath(run), "");
+    await writeFile(join(run, ".config.json.8d7bb6a8-9d5c-4c0e-8c2e-1f4f6a6e7a10.partial"), "{");
+    await expect(requireEmptyRun(run)).resolves.toBe(undefined);
+  });
+
+  it("needs a config.json to resume", async () => {
     await expect(requireSameRecipe(run, parseRecipe({}))).rejects.toThrow("it has no config.json");
-    await expect(latestCheckpoint(run)).rejects.toThrow("it has no checkpoint yet");
-    await mkdir(join(run, "checkpoints"));
+  });
+
+  it("goes on from the checkpoint that latest names, else from one before it, else from one after it", async () => {
+    expect(await checkpointsToTry(run)).toEqual([]);
+    for (const step of [4, 8, 12, 16]) await mkdir(join(run, "checkpoints", checkpointName(step)), { recursive: true });
+    for (const name of ["damaged-step-0000020", "step-12.old", "notes"]) await mkdir(join(run, "checkpoints", name));
+    const steps = async () => (await checkpointsToTry(run)).map((folder) => stepOfCheckpoint(basename(folder)));
+    expect(await steps()).toEqual([16, 12, 8, 4]);
     await writeFile(latestPath(run), "step-0000012\n");
-    expect(await latestCheckpoint(run)).toBe(join(run, "checkpoints", "step-0000012"));
+    expect(await steps()).toEqual([12, 8, 4, 16]);
+    await writeFile(latestPath(run), "step-0000014\n"); // no longer there
+    expect(await steps()).toEqual([14, 12, 8, 4, 16]);
+    await writeFile(latestPath(run), "../../elsewhere");
+    expect(await steps()).toEqual([16, 12, 8, 4]);
   });
 });

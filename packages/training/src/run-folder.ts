@@ -5,10 +5,11 @@
 //     RUN/metrics.jsonl                            see `metrics-log.ts`
 //     RUN/checkpoints/step-0000123/                see `checkpoint.ts`
 //     RUN/checkpoints/latest                       text: the newest checkpoint's name
+//     RUN/run.lock                                 see `run-lock.ts`
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isPartial } from "@dinov2/foundation";
 import { parseRecipe, type Recipe, recipeDifferences } from "./recipe.ts";
 
 export const configPath = (run: string) => join(run, "config.json");
@@ -17,6 +18,15 @@ export const metricsPath = (run: string) => join(run, "metrics.jsonl");
 export const checkpointsPath = (run: string) => join(run, "checkpoints");
 export const latestPath = (run: string) => join(checkpointsPath(run), "latest");
 export const checkpointName = (step: number) => `step-${String(step).padStart(7, "0")}`;
+export const lockPath = (run: string) => join(run, lockName);
+
+const lockName = "run.lock";
+
+/** The steps done of a checkpoint's folder; undefined for another name. */
+export function stepOfCheckpoint(name: string): number | undefined {
+  const digits = /^step-(\d+)$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
 
 /** Keys that may change when a run is resumed: they do not change what is learned. */
 const freeOnResume = [
@@ -24,6 +34,8 @@ const freeOnResume = [
   "data.cacheMebibytes",
   "checkpoint.everySteps",
   "checkpoint.keep",
+  "checkpoint.keepEverySteps",
+  "checkpoint.keepBest",
   "log.everySteps",
 ];
 
@@ -34,9 +46,9 @@ const missing = (error: NodeJS.ErrnoException) => {
   throw error;
 };
 
-/** @throws InputError when `run` is there and not empty */
+/** @throws InputError when `run` is there and not empty; what a killed process left unfinished does not count */
 export async function requireEmptyRun(run: string): Promise<void> {
-  const entries = await readdir(run).catch(missing);
+  const entries = (await readdir(run).catch(missing))?.filter((name) => !isPartial(name) && name !== lockName);
   if (entries && entries.length > 0) {
     throw new InputError(
       `The run folder ${run} is not empty (${entries.slice(0, 3).join(", ")}); ` +
@@ -75,13 +87,26 @@ export async function requireSameRecipe(run: string, recipe: Recipe): Promise<vo
   }
 }
 
-/** The folder of the newest checkpoint. @throws InputError when there is none */
-export async function latestCheckpoint(run: string): Promise<string> {
-  const name = (await readFile(latestPath(run), "utf8").catch(missing))?.trim();
-  if (!name) {
-    throw new InputError(
-      `Nothing to resume in ${run}: it has no checkpoint yet; remove the folder and start again without --resume.`,
-    );
-  }
-  return join(checkpointsPath(run), name);
+/** @throws InputError when `run`, which has no checkpoint yet, started from weights that only its first process had */
+export async function requireOwnStart(run: string): Promise<void> {
+  if ((await readFile(warmStartPath(run), "utf8").catch(missing)) === undefined) return;
+  throw new InputError(
+    `Nothing to resume in ${run}: it started from weights and has no checkpoint yet; ` +
+      "remove the folder and start again with --init.",
+  );
+}
+
+/**
+ * The run's checkpoints, the best one to go on from first: the one that `latest` names, then those before it, the newest
+ * first, then those after it, there when the run was sent back by hand. Not looked into.
+ */
+export async function checkpointsToTry(run: string): Promise<string[]> {
+  const latest = (await readFile(latestPath(run), "utf8").catch(missing))?.trim();
+  const there = ((await readdir(checkpointsPath(run)).catch(missing)) ?? []).filter((name) => stepOfCheckpoint(name) !== undefined);
+  const step = (name: string) => stepOfCheckpoint(name)!;
+  const named = latest === undefined || stepOfCheckpoint(latest) === undefined ? [] : [latest];
+  const last = named[0] === undefined ? Infinity : step(named[0]);
+  const newestFirst = there.filter((name) => name !== latest).sort((a, b) => step(b) - step(a));
+  const [before, after] = [newestFirst.filter((name) => step(name) < last), newestFirst.filter((name) => step(name) > last)];
+  return [...named, ...before, ...after].map((name) => join(checkpointsPath(run), name));
 }

@@ -21,6 +21,7 @@ async function lossesOfOneBatch(dropPathRate: number): Promise<Set<number>> {
   const path = join(await mkdtemp(join(tmpdir(), "loop-")), "metrics.jsonl");
   const stats = { batches: 0, images: 0, waitedSeconds: 0, imagesPerSecond: 0, skippedImages: 0 };
   const state = createTrainingState(recipe);
+  const metrics = await MetricsLog.open(path, 0, () => {});
   await trainLoop({
     recipe,
     state,
@@ -28,11 +29,12 @@ async function lossesOfOneBatch(dropPathRate: number): Promise<Set<number>> {
       for (;;) yield collatedNoise(recipe);
     })(),
     loader: { stats: () => stats },
-    metrics: await MetricsLog.open(path, 0),
+    metrics,
     startStep: 0,
     saveCheckpoint: () => Promise.resolve(),
   });
   disposeTrainingState(state);
+  await metrics.close();
   return new Set((await readMetrics(path)).map(({ total_loss }) => total_loss!));
 }
 

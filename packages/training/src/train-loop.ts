@@ -4,6 +4,7 @@
 import type { Batch, Loader } from "@dinov2/data";
 import { RandomStream, tf } from "@dinov2/tensor";
 import { disposeBatch, toTensors } from "./batch.ts";
+import type { CheckpointMetric } from "./checkpoint.ts";
 import type { MetricsLog, MetricsRecord } from "./metrics-log.ts";
 import { pretrainStep } from "./pretrain-step.ts";
 import type { Recipe } from "./recipe.ts";
@@ -20,8 +21,8 @@ export interface LoopOptions {
   readonly metrics: MetricsLog;
   /** Steps done before. */
   readonly startStep: number;
-  /** Writes a checkpoint after `step` steps. */
-  readonly saveCheckpoint: (step: number) => Promise<unknown>;
+  /** Writes a checkpoint after `step` steps, with what an evaluation of this step found, if there was one. */
+  readonly saveCheckpoint: (step: number, metric?: CheckpointMetric) => Promise<unknown>;
   /** Called after each step. */
   readonly onStep?: (record: MetricsRecord) => void;
   /** Asks the loop to write a checkpoint and stop after the step it is in. */
@@ -36,6 +37,7 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
   const { steps } = recipe.schedule;
   if (startStep >= steps) return { step: startStep, last: undefined };
   let step = startStep;
+  let savedStep = startStep;
   let last: MetricsRecord | undefined;
   let stepStart = performance.now();
 
@@ -58,12 +60,17 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
     options.onStep?.(last);
 
     const stopping = step >= steps || signal?.aborted === true;
-    if (stopping || step % recipe.checkpoint.everySteps === 0) await options.saveCheckpoint(step);
+    if (stopping || step % recipe.checkpoint.everySteps === 0) {
+      await options.saveCheckpoint(step);
+      savedStep = step;
+    }
     if (stopping) break;
     // A turn of the event loop, for signals and the loader's workers: on a CPU a step never waits for anything.
     await new Promise((resolve) => setImmediate(resolve));
     stepStart = performance.now();
   }
+  // The batches ended while one was awaited: the run was asked to stop.
+  if (savedStep < step) await options.saveCheckpoint(step);
   return { step, last };
 }
 
