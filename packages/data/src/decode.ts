@@ -2,6 +2,7 @@
 // applied, transparency is put on a background, grey, CMYK, palette and 16-bit pictures become 8-bit sRGB, of an
 // animation the first frame counts.
 
+import { stat } from "node:fs/promises";
 import { InputError } from "@dinov2/foundation";
 import sharp, { type Sharp } from "sharp";
 import type { RgbImage } from "./images.ts";
@@ -28,6 +29,13 @@ export class DecodeError extends InputError {
 
 // The pictures come from files that are read once; a cache of operations would only hold memory.
 sharp.cache(false);
+
+// What a file is, its bytes say, whatever its name. Of what libvips could read only pictures made of pixels are let in: a
+// document (SVG, PDF) may refer to other files and is as large as somebody decides to draw it.
+sharp.block({ operation: ["VipsForeignLoad"] });
+sharp.unblock({
+  operation: ["Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif"].map((format) => `VipsForeignLoad${format}`),
+});
 
 /** Versions of what decodes the images. */
 export function decoderVersions(): { sharp: string; libvips: string } {
@@ -67,9 +75,15 @@ function threeChannels(data: Uint8Array, channels: number): Uint8Array {
 
 async function explain(input: string | Uint8Array, pixelLimit: number, error: unknown): Promise<string> {
   const message = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+  if (await isEmpty(input)) return "is empty (0 bytes).";
+  if (/unsupported image format/i.test(message)) return "is not a readable JPEG, PNG, WebP, GIF, TIFF or AVIF file, whatever its name.";
   if (!/pixel limit/i.test(message)) return `cannot be decoded (${message}).`;
   const { width, height } = await headerOf(sharp(input, { limitInputPixels: false }));
   return `${width} x ${height} pixels are more than the limit of ${pixelLimit}; resize it or raise the pixel limit.`;
+}
+
+async function isEmpty(input: string | Uint8Array): Promise<boolean> {
+  return typeof input === "string" ? (await stat(input).catch(() => undefined))?.size === 0 : input.length === 0;
 }
 
 async function headerOf(image: Sharp): Promise<{ width: number | string; height: number | string }> {

@@ -50,3 +50,75 @@ export async function pictureFolder(count: number, corrupt: readonly number[] = 
   }
   return temporaryFolder(files);
 }
+
+const [shortType, longType] = [3, 4];
+const stripOffset = 273;
+
+/**
+ * An uncompressed TIFF of any number of channels, packed pixel by pixel (Baseline TIFF 6.0, one strip); the first of them is
+ * called grey, or with `rgb` the first three red, green and blue.
+ */
+export function encodeTiff(width: number, height: number, data: Uint8Array | Uint16Array, rgb = false): Buffer {
+  const channels = data.length / (width * height);
+  const pixels = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const unnamed = channels - (rgb ? 3 : 1);
+  const fields: [tag: number, type: number, values: number[]][] = [
+    [256, shortType, [width]],
+    [257, shortType, [height]],
+    [258, shortType, Array<number>(channels).fill(8 * data.BYTES_PER_ELEMENT)],
+    [259, shortType, [1]],
+    [262, shortType, [rgb ? 2 : 1]],
+    [stripOffset, longType, [0]],
+    [277, shortType, [channels]],
+    [278, shortType, [height]],
+    [279, longType, [pixels.length]],
+  ];
+  if (unnamed > 0) fields.push([338, shortType, Array<number>(unnamed).fill(0)]);
+  const table = Buffer.alloc(2 + 12 * fields.length + 4);
+  const start = 8 + table.length;
+  const lists = fields.map(([, , values]) => (values.length > 2 ? Buffer.from(Uint16Array.from(values).buffer) : Buffer.alloc(0)));
+  let listAt = start;
+  const pixelsAt = start + lists.reduce((sum, list) => sum + list.length, 0);
+  table.writeUInt16LE(fields.length);
+  fields.forEach(([tag, type, values], i) => {
+    const at = 2 + 12 * i;
+    table.writeUInt16LE(tag, at);
+    table.writeUInt16LE(type, at + 2);
+    table.writeUInt32LE(values.length, at + 4);
+    if (values.length > 2) table.writeUInt32LE(listAt, at + 8);
+    else if (type === longType) table.writeUInt32LE(tag === stripOffset ? pixelsAt : values[0]!, at + 8);
+    else values.forEach((value, k) => table.writeUInt16LE(value, at + 8 + 2 * k));
+    listAt += lists[i]!.length;
+  });
+  return Buffer.concat([Buffer.from([0x49, 0x49, 42, 0, 8, 0, 0, 0]), table, ...lists, pixels]);
+}
+
+/** A PNG whose header declares another size than its content has: what a decompression bomb starts with. */
+export function withPngSize(png: Uint8Array, width: number, height: number): Buffer {
+  const bytes = Buffer.from(png);
+  bytes.writeUInt32BE(width, 16);
+  bytes.writeUInt32BE(height, 20);
+  bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
+  return bytes;
+}
+
+/** The PNG with one more chunk behind its header. */
+export function withPngChunk(png: Buffer, type: string, data: Uint8Array): Buffer {
+  const header = 33;
+  const chunk = Buffer.alloc(12 + data.length);
+  chunk.writeUInt32BE(data.length);
+  chunk.write(type, 4, "latin1");
+  chunk.set(data, 8);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
+  return Buffer.concat([png.subarray(0, header), chunk, png.subarray(header)]);
+}
+
+/** The checksum of a PNG chunk. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
