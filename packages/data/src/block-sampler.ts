@@ -3,7 +3,7 @@
 // enough to resume, so there is no buffer whose content would have to be kept; see docs/decisions/0013-input.md.
 
 import { InputError, RandomStream } from "@dinov2/foundation";
-import type { FilePart } from "./datasets/image-source.ts";
+import type { FilePart } from "./datasets/file-part.ts";
 import type { ReadBlocks } from "./datasets/read-blocks.ts";
 import type { Sampler } from "./samplers.ts";
 

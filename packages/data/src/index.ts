@@ -1,6 +1,7 @@
 export { openDataset } from "./datasets/open-dataset.ts";
 export { subset, type ImageDataset } from "./datasets/dataset.ts";
-export { imageBytes, type FilePart, type ImageSource } from "./datasets/image-source.ts";
+export type { FilePart } from "./datasets/file-part.ts";
+export { imageBytes, type ImageSource } from "./datasets/image-source.ts";
 export type { ReadBlocks } from "./datasets/read-blocks.ts";
 export { hasImageExtension, imageExtensions, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";

@@ -2,7 +2,7 @@
 // resume: any position can be asked for at any time.
 
 import { InputError, RandomStream } from "@dinov2/foundation";
-import type { FilePart } from "./datasets/image-source.ts";
+import type { FilePart } from "./datasets/file-part.ts";
 
 /** An endless order of images, of which any position can be asked for. */
 export interface Sampler {

@@ -1,7 +1,7 @@
 // A loader thread: takes images, answers when their views are written. See `loader/worker-pool.ts` for the other end.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { readAhead } from "./datasets/image-source.ts";
+import { readAhead } from "./datasets/file-part.ts";
 import { runSample, type SampleJob, type SampleTask } from "./loader/sample-task.ts";
 import type { WorkerAnswer, WorkerMessage } from "./loader/worker-pool.ts";
 

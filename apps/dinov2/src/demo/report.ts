@@ -103,7 +103,7 @@ function chooseQueries(test: ImageDataset, seed: number): number[] {
 }
 
 async function picture(dataset: ImageDataset, index: number): Promise<LabelledImage> {
-  const bytes = await imageBytes(dataset.source(index));
+  const bytes = Buffer.from(await imageBytes(dataset.source(index)));
   return {
     image: `data:image/png;base64,${bytes.toString("base64")}`,
     label: dataset.classNames![dataset.label(index)!]!,

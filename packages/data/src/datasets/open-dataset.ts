@@ -10,6 +10,7 @@ import type { ImageDataset } from "./dataset.ts";
 import { looksLikeGlob, openGlob } from "./glob.ts";
 import { openImageFolder } from "./image-folder.ts";
 import { looksLikeImageNet, openImageNet } from "./imagenet.ts";
+import { looksLikeParquet, openParquet } from "./parquet/parquet-manifest.ts";
 import { looksLikeShards, openTarShards } from "./tar/tar-shards.ts";
 
 interface SourceKind {
@@ -36,13 +37,18 @@ const sourceKinds: readonly SourceKind[] = [
     matches: (source, entry) => looksLikeShards(source) && !(entry?.isDirectory() ?? false),
     open: openTarShards,
   },
+  {
+    describes: "Parquet files",
+    matches: (source, entry) => looksLikeParquet(source) && !(entry?.isDirectory() ?? false),
+    open: openParquet,
+  },
   { describes: "imagenet:DIR, imagenet22k:DIR", matches: looksLikeImageNet, open: openImageNet },
   { describes: "a glob", matches: (source, entry) => entry === undefined && looksLikeGlob(source), open: openGlob },
 ];
 
 /**
  * Opens the images that `source` names: a folder (with or without class sub-folders), a glob, a CSV manifest, tar
- * shards, a known layout, or one file.
+ * shards, Parquet files, a known layout, or one file.
  * Throws `InputError` when there is nothing to read.
  */
 export async function openDataset(source: string): Promise<ImageDataset> {

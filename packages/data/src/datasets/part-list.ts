@@ -1,4 +1,4 @@
-import type { FilePart } from "./image-source.ts";
+import type { FilePart } from "./file-part.ts";
 import { grown, PathList } from "./path-list.ts";
 
 /** Millions of named parts of files, with an optional label each, in flat arrays. */

@@ -1,5 +1,4 @@
-import type { FilePart } from "./image-source.ts";
-import type { PartList } from "./part-list.ts";
+import type { FilePart } from "./file-part.ts";
 
 /** Consecutive images that lie one after another in one file: what a disk or a network gives in one go. */
 export interface ReadBlocks {
@@ -13,8 +12,14 @@ export interface ReadBlocks {
 /** Long enough that finding its start takes less time than reading it, on a disk as on a network. */
 const blockBytes = 8 << 20;
 
-/** Cuts the parts, which lie in the order of their files, into blocks of one file and about `bytes` each. */
-export function readBlocks(parts: PartList, bytes = blockBytes): ReadBlocks {
+/** Parts by number, in the order in which they lie in their files. */
+interface Parts {
+  readonly length: number;
+  part(index: number): FilePart;
+}
+
+/** Cuts the parts into blocks of one file and about `bytes` each. */
+export function readBlocks(parts: Parts, bytes = blockBytes): ReadBlocks {
   const starts: number[] = [];
   let first = parts.part(0);
   for (let index = 0; index < parts.length; index++) {

@@ -1,4 +1,4 @@
-import type { FilePart } from "../datasets/image-source.ts";
+import type { FilePart } from "../datasets/file-part.ts";
 import { runSample, type SampleJob, type SampleResult, type SampleTask } from "./sample-task.ts";
 import { WorkerPool } from "./worker-pool.ts";
 

@@ -2,7 +2,7 @@
 
 import { RandomStream, type RandomState } from "@dinov2/foundation";
 import { CropRenderer } from "../augment/renderer.ts";
-import { readPart, type ImageSource } from "../datasets/image-source.ts";
+import { imageBytes, type ImageSource } from "../datasets/image-source.ts";
 import { decodeImage, DecodeError, useOneDecoderThread, type DecodeOptions } from "../decode.ts";
 import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
 import type { RgbImage } from "../images.ts";
@@ -47,7 +47,7 @@ const isDecoded = (image: ImageSource | RgbImage): image is RgbImage => typeof i
 
 async function decode(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
   if (typeof source === "string") return decodeImage(source, options);
-  const bytes = await readPart(source).catch((error: Error) => {
+  const bytes = await imageBytes(source).catch((error: Error) => {
     throw new DecodeError(source.file, `cannot be read (${error.message}).`);
   });
   return decodeImage(bytes, options);

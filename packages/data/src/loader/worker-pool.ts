@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { FilePart } from "../datasets/image-source.ts";
+import type { FilePart } from "../datasets/file-part.ts";
 import type { SampleJob, SampleResult, SampleTask } from "./sample-task.ts";
 import { workerEntry } from "../worker-entry.ts";
 

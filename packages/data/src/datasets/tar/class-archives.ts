@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
 import { PartList } from "../part-list.ts";
-import { mapInOrder } from "./map-in-order.ts";
+import { mapInOrder } from "../map-in-order.ts";
 import { classOf, indexClasses } from "./shard-index.ts";
 
 /** The archives directly in `folder`, sorted. */

@@ -3,7 +3,7 @@
 
 import { InputError } from "@dinov2/foundation";
 import { hasImageExtension } from "../../images.ts";
-import type { FilePart } from "../image-source.ts";
+import type { FilePart } from "../file-part.ts";
 import { TarFile, type TarMember } from "./tar-members.ts";
 
 /** Arrays of equal length, one place per image. */

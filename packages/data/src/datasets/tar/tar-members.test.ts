@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../testing.ts";
-import { readPart } from "../image-source.ts";
+import { readPart } from "../file-part.ts";
 import { TarFile, type TarMember } from "./tar-members.ts";
 import { makeTar, paxRecord, sign, type TarEntry } from "./testing.ts";
 

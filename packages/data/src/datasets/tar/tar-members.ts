@@ -2,7 +2,7 @@
 
 import { open, type FileHandle } from "node:fs/promises";
 import { InputError } from "@dinov2/foundation";
-import type { FilePart } from "../image-source.ts";
+import type { FilePart } from "../file-part.ts";
 import { blockBytes, parsePax, parseTarHeader, printable, TarError, text } from "./tar-header.ts";
 
 /** A plain file in an archive; its part says where its contents lie. */

@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { temporaryFolder } from "../../testing.ts";
 import type { ImageDataset } from "../dataset.ts";
 import { imageBytes } from "../image-source.ts";
+import { expandRanges } from "../named-files.ts";
 import { openDataset } from "../open-dataset.ts";
-import { expandRanges } from "./tar-shards.ts";
 import { makeTar } from "./testing.ts";
 
 const list = (dataset: ImageDataset) =>
   Array.from({ length: dataset.length }, (_, i) => [dataset.name(i), dataset.classNames?.[dataset.label(i) ?? -1]]);
 const contents = (dataset: ImageDataset) =>
-  Promise.all(Array.from({ length: dataset.length }, async (_, i) => (await imageBytes(dataset.source(i))).toString()));
+  Promise.all(Array.from({ length: dataset.length }, async (_, i) => Buffer.from(await imageBytes(dataset.source(i))).toString()));
 
 beforeEach(() => void vi.stubEnv("DINOV2_CACHE", ""));
 afterEach(() => void vi.unstubAllEnvs());
@@ -49,7 +49,7 @@ describe("tar shards", () => {
 
   it("in a range are all there, or it says how many are not", async () => {
     const folder = await temporaryFolder({ "t-08.tar": makeTar([{ name: "b.jpg" }]), "empty.tar": makeTar([]) });
-    await expect(openDataset(`${folder}/t-{08..10}.tar`)).rejects.toThrow(/2 of 3 archives are missing, for example .*t-09\.tar/);
+    await expect(openDataset(`${folder}/t-{08..10}.tar`)).rejects.toThrow(/2 of 3 files are missing, for example .*t-09\.tar/);
     await expect(openDataset(`${folder}/x-{1..2}.tar`)).rejects.toThrow(InputError);
     await expect(openDataset(`${folder}/empty.tar`)).rejects.toThrow("hold no image");
   });
