@@ -24,6 +24,7 @@ export { fullPrecision } from "./full-precision.ts";
 export { checkpoint, valueAndGradients, vectorJacobianProduct } from "./gradients/value-and-gradients.ts";
 export type { LossWithExtras } from "./gradients/value-and-gradients.ts";
 
+export { accumulate } from "./ops/accumulate.ts";
 export { adamWUpdate, type AdamWParameter, type AdamWSettings } from "./ops/adamw-update.ts";
 export { addResidualSubset } from "./ops/add-residual-subset.ts";
 export { blockDiagonalAttention, type Segment } from "./ops/block-diagonal-attention.ts";

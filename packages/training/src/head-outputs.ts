@@ -3,8 +3,8 @@
 // C crops of one or two sizes, T tokens of all of them, N patches of a crop of the first size, M hidden ones
 // among them, D width.
 
-import { type Tensor2D, tf } from "@dinov2/tensor";
-import { type Crops, type DinoHead, type ForwardOptions, type Segment, segmentOffsets } from "@dinov2/vit";
+import { gatherRows, type Tensor2D, tf } from "@dinov2/tensor";
+import { type Crops, type DinoHead, type ForwardOptions, randomSamples, type Segment, segmentOffsets } from "@dinov2/vit";
 import type { Network } from "./network.ts";
 
 /** Rows that went through a head up to its prototypes. */
@@ -14,10 +14,18 @@ export interface ProjectedRows {
 }
 
 export interface HeadOutputs {
-  /** What the heads read: class tokens, then hidden patches. */
+  /** What the heads read: class tokens, then patches. */
   readonly features: Tensor2D; // [C + M, D]
   /** All of them by one head; or the class tokens [C] by one and the hidden patches [M], when there are any, by another. */
   readonly projected: readonly ProjectedRows[];
+}
+
+/** Ways to the same numbers. What is not the default is there to measure what the default saves. */
+export interface HeadOutputsOptions extends ForwardOptions {
+  /** Crops of all sizes in one pass, packed; else a pass for each size. */
+  readonly packCrops?: boolean;
+  /** The heads read no patches but the hidden ones; else all patches of the first crops. */
+  readonly headsOnHiddenOnly?: boolean;
 }
 
 /**
@@ -31,27 +39,63 @@ export function headOutputs(
   { backbone, dinoHead, ibotHead }: Network,
   crops: readonly Crops[],
   maskIndices: Int32Array,
-  options?: ForwardOptions,
+  { packCrops = true, headsOnHiddenOnly = true, ...options }: HeadOutputsOptions = {},
 ): HeadOutputs {
-  const prefix = 1 + backbone.config.numRegisterTokens;
-  const features = backbone.forwardRows(crops, (segments) => rowsToRead(segments, prefix, maskIndices), options);
   const cropCount = crops.reduce((sum, { images }) => sum + images.shape[0], 0);
+  const read = headsOnHiddenOnly ? maskIndices : everyPatch(crops[0]!, backbone.config.patchSize);
+  const throughBackbone = packCrops ? packedFeatures : separateFeatures;
+  const features = throughBackbone(backbone, crops, read, options);
   const project = (head: DinoHead, rows: Tensor2D): ProjectedRows => ({ head, rows: head.project(rows) });
-  if (!ibotHead) return { features, projected: [project(dinoHead, features)] };
   const [clsFeatures, patchFeatures] = splitRows(features, cropCount); // [C, D], [M, D]
-  return { features, projected: [project(dinoHead, clsFeatures), ...(patchFeatures ? [project(ibotHead, patchFeatures)] : [])] };
+  if (!ibotHead || !patchFeatures) {
+    const all = project(dinoHead, features);
+    return { features, projected: [headsOnHiddenOnly ? all : hiddenAmong(all, cropCount, maskIndices)] };
+  }
+  const patches = project(ibotHead, patchFeatures);
+  return { features, projected: [project(dinoHead, clsFeatures), headsOnHiddenOnly ? patches : hiddenAmong(patches, 0, maskIndices)] };
 }
 
-/** Where packed tokens hold each crop's class token, then the patches of the first crops that `maskIndices` names. */
-function rowsToRead(segments: readonly Segment[], prefix: number, maskIndices: Int32Array): Int32Array {
+type Backbone = Network["backbone"];
+
+function packedFeatures(backbone: Backbone, crops: readonly Crops[], patches: Int32Array, options: ForwardOptions): Tensor2D {
+  const prefix = 1 + backbone.config.numRegisterTokens;
+  return backbone.forwardRows(crops, (segments) => rowsToRead(segments, prefix, patches), options);
+}
+
+function separateFeatures(backbone: Backbone, crops: readonly Crops[], patches: Int32Array, options: ForwardOptions): Tensor2D {
+  const none = new Int32Array(0);
+  const [first, ...others] = crops.map((each, i) => packedFeatures(backbone, [each], i === 0 ? patches : none, atCrop(options, i)));
+  const [cls, patchRows] = splitRows(first!, crops[0]!.images.shape[0]);
+  return tf.concat([cls, ...others, ...(patchRows ? [patchRows] : [])]);
+}
+
+/** Stochastic depth as it draws for crops `crop` of a packed pass. */
+function atCrop({ random, chooseSamples, ...options }: ForwardOptions, crop: number): ForwardOptions {
+  const choose = chooseSamples ?? (random && randomSamples(random));
+  return choose ? { ...options, chooseSamples: (draw) => choose({ ...draw, crop }) } : options;
+}
+
+function everyPatch({ images }: Crops, patchSize: number): Int32Array {
+  const [count, , height, width] = images.shape;
+  return Int32Array.from({ length: (count * height * width) / patchSize ** 2 }, (_, i) => i);
+}
+
+/** The first `cls` rows, and of the patches after them those that are hidden. */
+function hiddenAmong({ head, rows }: ProjectedRows, cls: number, maskIndices: Int32Array): ProjectedRows {
+  const wanted = [...Array(cls).keys(), ...Array.from(maskIndices, (patch) => cls + patch)];
+  return { head, rows: gatherRows(rows, Int32Array.from(wanted)) as Tensor2D };
+}
+
+/** Where packed tokens hold each crop's class token, then the patches of the first crops that `patches` names. */
+function rowsToRead(segments: readonly Segment[], prefix: number, patches: Int32Array): Int32Array {
   const offsets = segmentOffsets(segments);
   const cls = segments.flatMap(({ count, length }, i) =>
     Array.from({ length: count }, (_, crop) => offsets[i]! + crop * length),
   );
   const { length } = segments[0]!;
-  const patches = length - prefix; // N
-  const hidden = Array.from(maskIndices, (i) => Math.floor(i / patches) * length + prefix + (i % patches));
-  return Int32Array.from([...cls, ...hidden]);
+  const ofCrop = length - prefix; // N
+  const rows = Array.from(patches, (i) => Math.floor(i / ofCrop) * length + prefix + (i % ofCrop));
+  return Int32Array.from([...cls, ...rows]);
 }
 
 /** The first `count` rows, and the others when there are any. */

@@ -2,24 +2,20 @@
 // and the loop in `dinov2/train/train.py`). The teacher sees two whole global crops of each image and says
 // what they show, as probabilities over prototypes; the student has to say the same from small local crops
 // and from global crops with patches hidden. The student learns by gradient, the teacher follows as its
-// moving average. Not here: the losses' formulas (`@dinov2/losses`); next: `train-loop.ts`, which calls this.
-//
-// B images; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images'
-// second, …; N patches of a global crop, M hidden ones in all 2B crops; D width.
+// moving average. Not here: what is compared with what (`step-losses.ts`); next: `train-loop.ts`, which calls this.
 
-import { koleoLoss, pairedRowsLoss, type RowPair } from "@dinov2/losses";
 import { type Clipping, clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
-import { type RandomStream, type Tensor, type Tensor1D, type Tensor2D, tf, valueAndGradients } from "@dinov2/tensor";
+import { accumulate, type RandomStream, type Tensor, tf, valueAndGradients } from "@dinov2/tensor";
 import type { TrainingBatch } from "./batch.ts";
-import { headOutputs, type ProjectedRows, splitRows } from "./head-outputs.ts";
-import { type Network, namedParameters } from "./network.ts";
+import { namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
-import { type NextCenter, type TeacherTargets, teacherTargets } from "./teacher-targets.ts";
+import { partLosses, studentOutputs } from "./step-losses.ts";
+import { type NextCenter, type PartTargets, teacherTargets } from "./teacher-targets.ts";
 import type { TrainingState } from "./training-state.ts";
 
 /** The part of a recipe that a step reads. */
-export type StepRecipe = Pick<Recipe, "loss" | "teacher"> & {
+export type StepRecipe = Pick<Recipe, "loss" | "teacher" | "efficiency"> & {
   readonly optimizer: Pick<Recipe["optimizer"], "clipNorm">;
 };
 
@@ -30,13 +26,14 @@ export type StepMeasures = Readonly<Record<string, number>>;
  * Runs one step on `state`. With a loss or a gradient that is not finite nothing is updated: student, optimiser, teacher and
  * centres stay as they were, as when `mayUpdate` says no.
  *
+ * @param batch the images of the step, or equal parts of them (gradient accumulation): the gradient is that of all together
  * @param mayUpdate asked before the update, of a step whose numbers are all finite
  * @returns by name: each loss term as it counts in the total, `total_loss`, and each sub-module's gradient norm
  *   before clipping (`gradient_norm_backbone`, …), all from before the update
  */
 export async function pretrainStep(
   state: TrainingState,
-  batch: TrainingBatch,
+  batch: TrainingBatch | readonly TrainingBatch[],
   at: StepSettings,
   recipe: StepRecipe,
   random: RandomStream,
@@ -66,118 +63,47 @@ export interface StepGradients {
 /** The step without the update. Changes nothing. */
 export function stepGradients(
   state: TrainingState,
-  batch: TrainingBatch,
+  batch: TrainingBatch | readonly TrainingBatch[],
   at: Pick<StepSettings, "teacherTemperature">,
-  recipe: Pick<StepRecipe, "loss" | "teacher">,
+  recipe: Pick<StepRecipe, "loss" | "teacher" | "efficiency">,
   random: RandomStream,
 ): StepGradients {
-  const targets = teacherTargets(state, batch, at.teacherTemperature, recipe.teacher);
+  const parts = [batch].flat() as TrainingBatch[];
+  const targets = teacherTargets(state, parts, at.teacherTemperature, recipe);
+  const losses: Record<string, tf.Scalar> = {};
+  const gradients = new Map<string, Tensor>();
+  parts.forEach((part, i) => {
+    const found = partGradients(state, part, targets.ofPart(i), recipe, { share: 1 / parts.length, random: random.split(i) });
+    addTo(losses, found.losses);
+    for (const [name, gradient] of found.gradients) {
+      const sum = gradients.get(name);
+      gradients.set(name, sum ? accumulate(sum, gradient) : gradient);
+    }
+  });
+  return { losses, gradients, nextCenters: targets.nextCenters };
+}
+
+function partGradients(
+  { student }: TrainingState,
+  part: TrainingBatch,
+  targets: PartTargets,
+  { loss, efficiency }: Pick<StepRecipe, "loss" | "efficiency">,
+  { share, random }: { readonly share: number; readonly random: RandomStream },
+) {
   const { value, gradients, extras } = valueAndGradients(() => {
-    const { losses, total } = stepLosses(studentOutputs(state.student, batch, random), targets, batch, recipe.loss);
+    const outputs = studentOutputs(student, part, random, efficiency);
+    const { losses, total } = partLosses(outputs, targets.probabilities, part, loss, share);
     targets.finish();
     return { value: total, extras: losses };
-  }, namedParameters(state.student));
-  return { losses: { ...extras, total_loss: value }, gradients, nextCenters: targets.nextCenters };
+  }, namedParameters(student));
+  return { losses: { ...extras, total_loss: value }, gradients };
 }
 
-/** What the student makes of the crops. */
-interface StudentOutputs {
-  readonly projected: readonly ProjectedRows[]; // class tokens [2B + L·B], then hidden patches [M], by one head or two
-  readonly globalFeatures: Tensor2D; // [2B, D], class tokens before the head
-}
-
-function studentOutputs(student: Network, batch: TrainingBatch, random: RandomStream): StudentOutputs {
-  const { globalCrops, localCrops, masks, maskIndices } = batch;
-  const crops = [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])];
-  // One pass for all crops, with stochastic depth.
-  const { features, projected } = headOutputs(student, crops, maskIndices, { training: true, random });
-  const [globalFeatures] = splitRows(features, globalCrops.shape[0]);
-  return { projected, globalFeatures };
-}
-
-/** A summand of the loss that compares rows of student and teacher, each counted through class tokens and hidden patches. */
-interface PairTerm {
-  readonly name: string;
-  readonly pairs: readonly RowPair[];
-  /** What each pair counts in the total. */
-  readonly weights: Tensor1D;
-}
-
-function pairTerms(batch: TrainingBatch, recipe: Recipe["loss"]): PairTerm[] {
-  const globals = batch.globalCrops.shape[0]; // 2B
-  const images = globals / 2;
-  const locals = batch.localCrops?.shape[0] ?? 0;
-  const hidden = batch.maskIndices.length;
-  // Both DINO terms are parts of one mean over the pairs of two different crops of an image: each of the 2 global
-  // crops against the other one, and L local ones against both. (Without any, the official code still counts one.)
-  const ofImage = recipe.dinoWeight / (2 + Math.max((2 * locals) / images, 1)) / images;
-  const rows = (count: number, pairOf: (i: number) => RowPair) => Array.from({ length: count }, (_, i) => pairOf(i));
-  const terms = [
-    {
-      name: "dino_local_crops_loss",
-      pairs: rows(locals, (i) => ({ student: globals + i, teacher: [i % images, images + (i % images)] })),
-      weights: tf.fill([locals], ofImage),
-      weight: recipe.dinoWeight,
-    },
-    {
-      name: "dino_global_crops_loss",
-      pairs: rows(globals, (i) => ({ student: i, teacher: [(i + images) % globals] })),
-      weights: tf.fill([globals], ofImage),
-      weight: recipe.dinoWeight,
-    },
-    {
-      name: "ibot_loss",
-      pairs: rows(hidden, (i) => ({ student: globals + locals + i, teacher: [globals + i] })),
-      weights: tf.mul(batch.maskWeights, recipe.ibotWeight / globals),
-      weight: recipe.ibotWeight,
-    },
-  ];
-  return terms.filter(({ weight, pairs }) => weight > 0 && pairs.length > 0) as PairTerm[];
-}
-
-/** The terms whose rows go through one head, which share one pass over its prototypes. Returns their sum. */
-function headLoss(
-  { head, rows }: ProjectedRows,
-  firstRow: number,
-  terms: readonly PairTerm[],
-  targets: TeacherTargets,
-  temperature: number,
-  losses: Record<string, tf.Scalar>,
-): tf.Scalar {
-  const pairs = terms.flatMap((term) => term.pairs.map((pair) => ({ ...pair, student: pair.student - firstRow })));
-  const weights = tf.concat<Tensor1D>(terms.map((term) => term.weights));
-  const paired = pairedRowsLoss(rows, head.prototypes, pairs, weights, targets.probabilities, temperature);
-  const parts = tf.split(paired.losses, terms.map((term) => term.pairs.length));
-  terms.forEach(({ name }, i) => (losses[name] = tf.sum<tf.Scalar>(parts[i]!)));
-  return paired.total;
-}
-
-/** Each view by itself: two views of one image would be each other's nearest neighbours. */
-function koleo(globalFeatures: Tensor2D, { koleoWeight, koleoCrops }: Recipe["loss"]): tf.Scalar {
-  const views = tf.split(globalFeatures, 2) as Tensor2D[]; // 2 × [B, D]
-  const used = koleoCrops === "both" ? views : views.slice(0, 1);
-  return tf.mul(tf.addN(used.map((view) => koleoLoss(view))), koleoWeight);
-}
-
-/** The losses by name, each as it counts in the total, and the total. */
-function stepLosses(
-  { projected, globalFeatures }: StudentOutputs,
-  targets: TeacherTargets,
-  batch: TrainingBatch,
-  recipe: Recipe["loss"],
-): { losses: Record<string, tf.Scalar>; total: tf.Scalar } {
-  const losses: Record<string, tf.Scalar> = {};
-  const parts: tf.Scalar[] = [];
-  const terms = pairTerms(batch, recipe);
-  let firstRow = 0;
-  for (const part of projected) {
-    const end = firstRow + part.rows.shape[0];
-    const own = terms.filter(({ pairs }) => pairs[0]!.student >= firstRow && pairs[0]!.student < end);
-    if (own.length > 0) parts.push(headLoss(part, firstRow, own, targets, recipe.studentTemperature, losses));
-    firstRow = end;
+function addTo(sums: Record<string, tf.Scalar>, terms: Readonly<Record<string, tf.Scalar>>): void {
+  for (const [name, term] of Object.entries(terms)) {
+    const sum = sums[name];
+    sums[name] = sum ? (accumulate(sum, term) as tf.Scalar) : term;
   }
-  if (recipe.koleoWeight > 0) parts.push((losses.koleo_loss = koleo(globalFeatures, recipe)));
-  return { losses, total: tf.addN(parts) };
 }
 
 /** Lets the student learn, then lets the teacher and the centres follow. */

@@ -77,6 +77,8 @@ const loss = z.strictObject({
   koleoWeight: notNegative.default(0.1),
   /** Which global crops KoLeo reads: `both` as the released models were trained, `first` as the paper (B.1) says. */
   koleoCrops: z.enum(["both", "first"]).default("both"),
+  /** Images among which KoLeo looks for neighbours, as those of one GPU officially (train.batch_size_per_gpu); null for all of a part. */
+  koleoImages: z.int().min(2).nullable().default(null),
   /** The student's softmax temperature: `student_temp` of the official loss classes. */
   studentTemperature: positive.default(0.1),
 });
@@ -84,6 +86,8 @@ const loss = z.strictObject({
 const teacher = z.strictObject({
   /** train.centering: how teacher logits become targets. */
   targets: z.enum(["centering", "sinkhorn-knopp"]).default("centering"),
+  /** What Sinkhorn-Knopp balances over when a step is taken in parts: all images of the step, as officially, or those of a part. */
+  sinkhornOver: z.enum(["step", "part"]).default("step"),
   /** `center_momentum` of the official loss classes; read with `centering`. */
   centerMomentum: share.default(0.9),
   /** teacher.warmup_teacher_temp, teacher.teacher_temp, teacher.warmup_teacher_temp_epochs (30 × 1250). */
@@ -152,6 +156,23 @@ const masking = z.strictObject({
   exactCount: z.boolean().default(false),
 });
 
+/**
+ * What a step costs in time and memory; what it learns stays the same. The switches that are on by default are there to
+ * measure what they save (paper, section 5). No official keys: there these are how the code is written.
+ */
+const efficiency = z.strictObject({
+  /** A step's images go through the networks in so many equal parts, whose gradients are summed. */
+  accumulationSteps: count.default(1),
+  /** Keeps what enters each block for the gradient, and runs the block again on the way back. */
+  recomputeBlocks: z.boolean().default(false),
+  /** Global and local crops in one packed pass. */
+  packCrops: z.boolean().default(true),
+  /** Stochastic depth runs a block's branch on the samples that keep it, and on no others. */
+  skipDropped: z.boolean().default(true),
+  /** The heads run on hidden patches, and on no others. */
+  headsOnHiddenOnly: z.boolean().default(true),
+});
+
 const data = z.strictObject({
   /** train.batch_size_per_gpu, times the number of GPUs: images of a step. */
   batchSize: count.default(2048),
@@ -188,6 +209,7 @@ export const recipeSchema = z.strictObject({
   schedule: schedule.prefault({}),
   crops: crops.prefault({}),
   masking: masking.prefault({}),
+  efficiency: efficiency.prefault({}),
   data: data.prefault({}),
   checkpoint: checkpoint.prefault({}),
   log: log.prefault({}),

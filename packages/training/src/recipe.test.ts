@@ -74,6 +74,15 @@ describe("parseRecipe", () => {
     expect(complaint({ data: { batchSize: 1 } })).toContain("data.batchSize is 1");
     expect(parseRecipe({ data: { batchSize: 1 }, loss: { koleoWeight: 0 } }).data.batchSize).toBe(1);
   });
+
+  it.each([
+    [{ accumulationSteps: 3 }, null, "efficiency.accumulationSteps is 3, expected a divisor of data.batchSize 8"],
+    [{ accumulationSteps: 8 }, null, "so a part is one image; expected at least 2"],
+    [{ accumulationSteps: 2 }, 8, "loss.koleoImages is 8, expected a divisor of the 4 images of a part"],
+    [{}, 3, "loss.koleoImages is 3, expected a divisor of data.batchSize 8"],
+  ])("refuses parts of a batch that are not equal: %j, KoLeo over %j", (efficiency, koleoImages, message) => {
+    expect(complaint({ data: { batchSize: 8 }, efficiency, loss: { koleoImages } })).toContain(message);
+  });
 });
 
 describe("loadRecipe", () => {

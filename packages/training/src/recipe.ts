@@ -102,7 +102,7 @@ function changeValue(change: string, text: string): unknown {
 }
 
 /** What fits no single key's type: sizes against the patch, lengths against each other. */
-function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
+function misfits({ model, crops, schedule, loss, data, efficiency }: Recipe): string[] {
   const found: string[] = [];
   for (const key of ["globalSize", "localSize"] as const) {
     const size = crops[key];
@@ -128,7 +128,23 @@ function misfits({ model, crops, schedule, loss, data }: Recipe): string[] {
       "data.batchSize is 1, expected at least 2: KoLeo needs a nearest neighbour; or set loss.koleoWeight to 0",
     );
   }
-  return found;
+  return [...found, ...unequalParts(loss, data.batchSize, efficiency.accumulationSteps)];
+}
+
+function unequalParts({ koleoWeight, koleoImages }: Recipe["loss"], batchSize: number, parts: number): string[] {
+  const part = batchSize / parts;
+  if (!Number.isInteger(part)) {
+    return [`efficiency.accumulationSteps is ${parts}, expected a divisor of data.batchSize ${batchSize}`];
+  }
+  if (koleoWeight === 0) return [];
+  if (koleoImages !== null && part % koleoImages !== 0) {
+    const of = parts > 1 ? `the ${part} images of a part (data.batchSize / efficiency.accumulationSteps)` : `data.batchSize ${batchSize}`;
+    return [`loss.koleoImages is ${koleoImages}, expected a divisor of ${of}`];
+  }
+  if (part === 1 && parts > 1) {
+    return [`efficiency.accumulationSteps is ${parts}, so a part is one image; expected at least 2, since KoLeo needs a nearest neighbour`];
+  }
+  return [];
 }
 
 const sentence = (text: string) => (text.endsWith("?") ? text : `${text}.`);

@@ -37,6 +37,12 @@ const freeOnResume = [
   "checkpoint.keepEverySteps",
   "checkpoint.keepBest",
   "log.everySteps",
+  // These change rounding alone.
+  "efficiency.accumulationSteps",
+  "efficiency.recomputeBlocks",
+  "efficiency.packCrops",
+  "efficiency.skipDropped",
+  "efficiency.headsOnHiddenOnly",
 ];
 
 const missing = (error: NodeJS.ErrnoException) => {

@@ -20,6 +20,7 @@ export function tinyRecipe(changes: RecipeInput = {}): Recipe {
     schedule: { steps: 10, warmupSteps: 2, freezeLastLayerSteps: 0, ...changes.schedule },
     crops: { globalSize: 16, localSize: 8, localCount: 2, ...changes.crops },
     masking: changes.masking,
+    efficiency: changes.efficiency,
     data: { batchSize: 4, workers: 0, ...changes.data },
     checkpoint: { everySteps: 4, ...changes.checkpoint },
     log: { everySteps: 1, ...changes.log },

@@ -9,6 +9,7 @@ import type { MetricsLog, MetricsRecord } from "./metrics-log.ts";
 import { pretrainStep } from "./pretrain-step.ts";
 import type { Recipe } from "./recipe.ts";
 import { createSchedules, type StepSettings } from "./schedules.ts";
+import { splitBatch } from "./split-batch.ts";
 import type { TrainingState } from "./training-state.ts";
 
 export interface LoopOptions {
@@ -44,9 +45,9 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
   for await (const batch of batches) {
     const waited = performance.now() - stepStart;
     const settings = schedules(step);
-    const tensors = toTensors(batch);
-    const measured = await pretrainStep(state, tensors, settings, recipe, stochasticDepth.split(step));
-    disposeBatch(tensors);
+    const parts = splitBatch(batch, recipe.efficiency.accumulationSteps).map(toTensors);
+    const measured = await pretrainStep(state, parts, settings, recipe, stochasticDepth.split(step));
+    parts.forEach(disposeBatch);
     step += 1;
     const seconds = (performance.now() - stepStart) / 1000;
     last = {
