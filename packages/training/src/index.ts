@@ -23,7 +23,9 @@ export { createSchedules, peakLearningRate, type StepSettings } from "./schedule
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
 export { prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 export { expectedStart } from "./expected-start.ts";
+export { accelerators, type Accelerator, planPretraining, type PlanOptions, type PretrainPlan } from "./plan.ts";
 export { stepFlops, tokensPerImage } from "./step-cost.ts";
+export { stepMemory, type Precision, type StepMemory } from "./step-memory.ts";
 export { readMetrics, type MetricsRecord } from "./metrics-log.ts";
 export {
   loadCheckpoint,

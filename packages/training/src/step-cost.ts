@@ -13,7 +13,8 @@ export function tokensPerImage(recipe: Pick<Recipe, "model" | "crops">): { stude
   return { student: teacher + recipe.crops.localCount * localTokens, teacher };
 }
 
-function cropTokens({ model, crops }: Pick<Recipe, "model" | "crops">) {
+/** Tokens of one crop of each size. */
+export function cropTokens({ model, crops }: Pick<Recipe, "model" | "crops">) {
   const tokens = (side: number) => 1 + model.registerTokens + (side / model.patchSize) ** 2;
   return { globalTokens: tokens(crops.globalSize), localTokens: tokens(crops.localSize) };
 }
