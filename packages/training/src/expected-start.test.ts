@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { expectedStart } from "./expected-start.ts";
+import { expectedStart, startDeviations } from "./expected-start.ts";
 import { parseRecipe } from "./recipe.ts";
 
 it("expects 16/18, 2/18 and 1/2 of ln K with 8 local crops and half of the crops masked", () => {
@@ -13,4 +13,17 @@ it("expects 16/18, 2/18 and 1/2 of ln K with 8 local crops and half of the crops
 it("takes the iBOT head's own prototypes when it is separate", () => {
   const start = expectedStart(parseRecipe({ heads: { ibot: { separate: true, prototypes: 1024 } } }));
   expect(start.ibot_loss).toBeCloseTo(0.5 * Math.log(1024), 10);
+});
+
+it("finds first losses that no untrained heads give, and names their range", () => {
+  const recipe = parseRecipe({ heads: { dino: { prototypes: 65536 } } });
+  // What a run of 65,536 prototypes began with, by Sinkhorn-Knopp (ln K and 2 % more) and by centring (7 % less).
+  for (const share of [1.018, 0.93]) {
+    const measures = Object.entries(expectedStart(recipe)).map(([name, value]) => [name, value * share]);
+    expect(startDeviations(recipe, Object.fromEntries(measures))).toEqual([]);
+  }
+  expect(startDeviations(recipe, { dino_local_crops_loss: 9.9, ibot_loss: 2.77, koleo_loss: 99 })).toEqual([
+    "ibot_loss is 2.770, expected 4.88 to 5.92",
+  ]);
+  expect(startDeviations(recipe, { dino_local_crops_loss: 12 })).toHaveLength(1);
 });
