@@ -59,7 +59,7 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
     const { width, height, channels } = info;
     return { width, height, data: channels === 3 ? data : threeChannels(data, channels) };
   } catch (error) {
-    throw new DecodeError(typeof input === "string" ? input : "in memory", await explain(input, pixelLimit, error));
+    throw await decodeError(input, pixelLimit, error);
   }
 }
 
@@ -72,6 +72,13 @@ function threeChannels(data: Uint8Array, channels: number): Uint8Array {
   }
   return rgb;
 }
+
+/** What a decoder's error means for the image. */
+export async function decodeError(input: string | Uint8Array, pixelLimit: number, error: unknown): Promise<DecodeError> {
+  return new DecodeError(nameOf(input), await explain(input, pixelLimit, error));
+}
+
+export const nameOf = (input: string | Uint8Array) => (typeof input === "string" ? input : "in memory");
 
 async function explain(input: string | Uint8Array, pixelLimit: number, error: unknown): Promise<string> {
   const message = error instanceof Error ? error.message.split("\n")[0]! : String(error);

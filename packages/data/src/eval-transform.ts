@@ -2,10 +2,10 @@
 // Facts from `dinov2/data/transforms.py` and torchvision's `Resize` and `CenterCrop`.
 
 import { InputError } from "@dinov2/foundation";
-import { imagenetNormalization, type Normalization } from "./augment/normalization.ts";
+import { imagenetNormalization, ofThird, requireNormalization, type Normalization } from "./augment/normalization.ts";
 import { PlaneCanvas } from "./augment/plane-canvas.ts";
 import { roundHalfEven } from "./augment/random-resized-crop.ts";
-import type { RgbImage } from "./images.ts";
+import type { ChannelStack, RgbImage } from "./images.ts";
 
 export interface EvalTransformOptions extends Normalization {
   /** Length of the shorter side after resizing, bicubic and antialiased. */
@@ -21,21 +21,24 @@ export function evalTransformOptions(changes: Partial<EvalTransformOptions> = {}
   if (!(Number.isInteger(cropSize) && cropSize > 0 && Number.isInteger(resizeSize) && resizeSize >= cropSize)) {
     throw new InputError(`Resize ${resizeSize}, crop ${cropSize}: expected whole numbers, the crop no larger than the resize.`);
   }
+  requireNormalization(options);
   return options;
 }
 
 let canvas: PlaneCanvas | undefined;
 
-/** The view of `image` as planes, 3 x cropSize x cropSize, written to `output` where given. */
+/** The view of `image` as planes, channels x cropSize x cropSize, written to `output` where given. */
 export function evalTransform(
-  image: RgbImage,
+  image: RgbImage | ChannelStack,
   options: EvalTransformOptions = evalTransformOptions(),
-  output: Float32Array = new Float32Array(3 * options.cropSize ** 2),
+  output: Float32Array = new Float32Array(options.mean.length * options.cropSize ** 2),
 ): Float32Array {
   const { resizeSize, cropSize } = options;
-  const shorter = Math.min(image.width, image.height);
-  const width = Math.trunc((resizeSize * image.width) / shorter);
-  const height = Math.trunc((resizeSize * image.height) / shorter);
+  const pictures = "data" in image ? [image] : image;
+  const whole = { top: 0, left: 0, width: pictures[0]!.width, height: pictures[0]!.height };
+  const shorter = Math.min(whole.width, whole.height);
+  const width = Math.trunc((resizeSize * whole.width) / shorter);
+  const height = Math.trunc((resizeSize * whole.height) / shorter);
   const window = {
     top: roundHalfEven((height - cropSize) / 2),
     left: roundHalfEven((width - cropSize) / 2),
@@ -43,8 +46,10 @@ export function evalTransform(
     height: cropSize,
   };
   canvas ??= new PlaneCanvas();
-  canvas.load(image);
-  canvas.resize({ top: 0, left: 0, width: image.width, height: image.height }, { width, height, window });
-  canvas.normalize(options, output);
+  for (const [third, picture] of pictures.entries()) {
+    canvas.load(picture);
+    canvas.resize(whole, { width, height, window });
+    canvas.normalize(ofThird(options, third), output.subarray(3 * third * cropSize ** 2));
+  }
   return output;
 }

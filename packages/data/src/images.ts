@@ -5,6 +5,21 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
+/**
+ * A picture of N channels: ⌈N / 3⌉ colour pictures of one size, which go through the same crops side by side. The last one is
+ * filled up with copies of its last channel; a grey picture is one whose three channels are equal.
+ */
+export type ChannelStack = readonly RgbImage[];
+
+/** The grey picture of a colour picture: ITU-R 601 luma in 16-bit fixed point, as Pillow's mode L. */
+export function luminanceOf({ width, height, data }: RgbImage): RgbImage {
+  const gray = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i += 3) {
+    gray.fill((19_595 * data[i]! + 38_470 * data[i + 1]! + 7_471 * data[i + 2]! + 32_768) >> 16, i, i + 3);
+  }
+  return { width, height, data: gray };
+}
+
 /** File endings (lower case, without the dot) of the formats that sharp's own build of libvips decodes. */
 export const imageExtensions: readonly string[] = [
   "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "avif",

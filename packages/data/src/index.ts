@@ -3,14 +3,17 @@ export { subset, type ImageDataset } from "./datasets/dataset.ts";
 export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";
 export type { ReadBlocks } from "./datasets/read-blocks.ts";
-export { hasImageExtension, imageExtensions, type RgbImage } from "./images.ts";
+export { hasImageExtension, imageExtensions, type ChannelStack, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
+export { decodeChannels, type ChannelOptions } from "./decode-channels.ts";
 export { multiCrop, multiCropOptions, releasedMultiCrop, drawMultiCrop, type Crops, type MultiCropOptions } from "./multi-crop.ts";
 export { evalTransform, evalTransformOptions, type EvalTransformOptions } from "./eval-transform.ts";
 export {
   imagenetMean,
   imagenetNormalization,
   imagenetStandardDeviation,
+  mostChannels,
+  normalizationFor,
   type Normalization,
 } from "./augment/normalization.ts";
 export { CropRenderer } from "./augment/renderer.ts";

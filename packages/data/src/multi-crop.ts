@@ -4,7 +4,7 @@
 
 import { InputError, type RandomStream } from "@dinov2/foundation";
 import { drawCropPlan, type CropDistribution, type CropPlan } from "./augment/crop-plan.ts";
-import { imagenetMean, imagenetStandardDeviation, type Normalization } from "./augment/normalization.ts";
+import { imagenetMean, imagenetStandardDeviation, requireNormalization, type Normalization } from "./augment/normalization.ts";
 import { CropRenderer } from "./augment/renderer.ts";
 import type { RgbImage } from "./images.ts";
 
@@ -73,6 +73,7 @@ export function multiCropOptions(changes: Partial<MultiCropOptions> = {}): Multi
     const [low, high] = options[name];
     if (!(low > 0 && high >= low)) throw new InputError(`${name} is [${low}, ${high}]; expected 0 < low <= high.`);
   }
+  requireNormalization(options);
   return options;
 }
 
@@ -111,7 +112,7 @@ export function drawMultiCrop(options: MultiCropOptions, width: number, height: 
   );
 }
 
-/** The views of one picture: normalised planes, 3 x size x size each. */
+/** The views of one picture: normalised planes, channels x size x size each. */
 export interface Crops {
   readonly globalCrops: Float32Array[];
   readonly localCrops: Float32Array[];
@@ -122,7 +123,7 @@ export function multiCrop(image: RgbImage, options: MultiCropOptions, random: Ra
   const renderer = CropRenderer.shared();
   renderer.load(image);
   const crops = drawMultiCrop(options, image.width, image.height, random).map((plan) => {
-    const crop = new Float32Array(3 * plan.outputWidth * plan.outputHeight);
+    const crop = new Float32Array(options.mean.length * plan.outputWidth * plan.outputHeight);
     renderer.render(plan, options, crop);
     return crop;
   });

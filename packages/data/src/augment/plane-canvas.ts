@@ -132,10 +132,10 @@ export class PlaneCanvas {
     this.kernels.solarize(this.planes, 3 * this.stride, threshold);
   }
 
-  /** Writes the crop as normalised planes, 3 x height x width. */
+  /** Writes the crop as normalised planes, as many of the three as there are means: [channels, height, width]. */
   normalize({ mean, standardDeviation }: Normalization, output: Float32Array): void {
     const count = this.width * this.height;
-    for (let channel = 0; channel < 3; channel++) {
+    for (let channel = 0; channel < mean.length; channel++) {
       const deviation = standardDeviation[channel]!;
       const plane = this.planes + channel * this.stride;
       this.kernels.normalize(plane, count, 1 / (255 * deviation), -mean[channel]! / deviation, this.scratch);

@@ -1,16 +1,16 @@
-import type { RgbImage } from "../images.ts";
+import type { ChannelStack } from "../images.ts";
 
 /**
  * Decoded pictures, up to a number of bytes. It fills up and then stays as it is: every pass visits every image once, so
  * throwing old ones out for new ones would only make sure that none is there when its turn comes.
  */
 export class DecodedCache {
-  private readonly images = new Map<number, RgbImage>();
+  private readonly images = new Map<number, ChannelStack>();
   private bytes = 0;
 
   constructor(private readonly byteLimit: number) {}
 
-  get(index: number): RgbImage | undefined {
+  get(index: number): ChannelStack | undefined {
     return this.images.get(index);
   }
 
@@ -19,9 +19,10 @@ export class DecodedCache {
     return this.bytes < this.byteLimit;
   }
 
-  add(index: number, image: RgbImage): void {
-    if (this.images.has(index) || this.bytes + image.data.length > this.byteLimit) return;
+  add(index: number, image: ChannelStack): void {
+    const bytes = image.reduce((sum, { data }) => sum + data.length, 0);
+    if (this.images.has(index) || this.bytes + bytes > this.byteLimit) return;
     this.images.set(index, image);
-    this.bytes += image.data.length;
+    this.bytes += bytes;
   }
 }

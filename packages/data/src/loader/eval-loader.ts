@@ -1,13 +1,15 @@
 // Images for feature extraction: one deterministic view of each, in the dataset's order, batch by batch.
 
 import type { ImageDataset } from "../datasets/dataset.ts";
-import type { DecodeOptions } from "../decode.ts";
+import { normalizationFor } from "../augment/normalization.ts";
+import type { ChannelOptions } from "../decode-channels.ts";
 import { evalTransformOptions, type EvalTransformOptions } from "../eval-transform.ts";
+import { decodeOptions } from "./decode-options.ts";
 import { defaultWorkers } from "./loader.ts";
 import { createRunner, type SampleRunner } from "./runner.ts";
 import { SkipLedger, type SkipOptions } from "./skip-ledger.ts";
 
-export interface EvalLoaderOptions extends SkipOptions, DecodeOptions, Partial<EvalTransformOptions> {
+export interface EvalLoaderOptions extends SkipOptions, ChannelOptions, Partial<EvalTransformOptions> {
   readonly batchSize?: number;
   /** Threads; 0 works in this thread. Default: as for training, but 0 for a set too small to be worth starting any. */
   readonly workers?: number;
@@ -16,7 +18,7 @@ export interface EvalLoaderOptions extends SkipOptions, DecodeOptions, Partial<E
 
 /** M images of a batch; files that cannot be decoded are left out, so M may be smaller than the batch size. */
 export interface EvalBatch {
-  /** [M, 3, S, S], normalised. */
+  /** [M, channels, S, S], normalised. */
   readonly images: Float32Array;
   readonly shape: readonly [number, number, number, number];
   /** [M] which images of the dataset these are, ascending. */
@@ -33,9 +35,8 @@ const worthThreads = 200;
 /** Reads all images of `dataset` once. Throws `InputError` when too many of them cannot be used. */
 export async function* loadEvalImages(dataset: ImageDataset, options: EvalLoaderOptions = {}): AsyncGenerator<EvalBatch> {
   const { batchSize = 32, workers = dataset.length < worthThreads ? 0 : defaultWorkers() } = options;
-  const { pixelLimit, background } = options;
   const view = viewOptions(options);
-  const decode = { ...(pixelLimit !== undefined && { pixelLimit }), ...(background && { background }) };
+  const decode = { ...decodeOptions(options), channels: view.mean.length };
   const runner = createRunner({ view: "evaluation", options: view, decode }, workers);
   const ledger = new SkipLedger(dataset, options);
   const ahead: Promise<EvalBatch>[] = [];
@@ -43,7 +44,7 @@ export async function* loadEvalImages(dataset: ImageDataset, options: EvalLoader
   try {
     for (let start = 0; start < dataset.length || ahead.length > 0; ) {
       for (; start < dataset.length && ahead.length < limit; start += batchSize) {
-        const batch = makeBatch(dataset, runner, ledger, view.cropSize, start, Math.min(batchSize, dataset.length - start));
+        const batch = makeBatch(dataset, runner, ledger, view, start, Math.min(batchSize, dataset.length - start));
         batch.catch(() => undefined);
         ahead.push(batch);
       }
@@ -56,8 +57,9 @@ export async function* loadEvalImages(dataset: ImageDataset, options: EvalLoader
 }
 
 /** The keys of the transform alone, without those that were given as undefined. */
-function viewOptions({ resizeSize, cropSize, mean, standardDeviation }: EvalLoaderOptions): EvalTransformOptions {
+function viewOptions({ resizeSize, cropSize, channels = 3, mean, standardDeviation }: EvalLoaderOptions): EvalTransformOptions {
   return evalTransformOptions({
+    ...normalizationFor(channels),
     ...(resizeSize !== undefined && { resizeSize }),
     ...(cropSize !== undefined && { cropSize }),
     ...(mean !== undefined && { mean }),
@@ -69,11 +71,11 @@ async function makeBatch(
   dataset: ImageDataset,
   runner: SampleRunner,
   ledger: SkipLedger,
-  side: number,
+  { mean: { length: channels }, cropSize: side }: EvalTransformOptions,
   start: number,
   count: number,
 ): Promise<EvalBatch> {
-  const size = 3 * side * side;
+  const size = channels * side * side;
   const stack = new Float32Array(new SharedArrayBuffer(count * size * Float32Array.BYTES_PER_ELEMENT));
   const results = await Promise.all(
     Array.from({ length: count }, (_, row) =>
@@ -89,7 +91,7 @@ async function makeBatch(
   });
   return {
     images: stack.subarray(0, kept.length * size),
-    shape: [kept.length, 3, side, side],
+    shape: [kept.length, channels, side, side],
     indices: Int32Array.from(kept),
     names: kept.map((index) => dataset.name(index)),
     labels: kept.map((index) => dataset.label(index)),

@@ -8,18 +8,20 @@ import { BlockSampler } from "../block-sampler.ts";
 import { drawMasks, maskingOptions, type Batch, type MaskingOptions } from "../collate.ts";
 import type { ImageDataset } from "../datasets/dataset.ts";
 import type { DecodeOptions } from "../decode.ts";
+import type { ChannelOptions } from "../decode-channels.ts";
 import { multiCropOptions, type MultiCropOptions } from "../multi-crop.ts";
 import { InfiniteSampler, type Sampler } from "../samplers.ts";
 import { DecodedCache } from "./decoded-cache.ts";
+import { decodeOptions } from "./decode-options.ts";
 import { createRunner, type SampleRunner } from "./runner.ts";
 import { SkipLedger, type SkipOptions } from "./skip-ledger.ts";
 
-export interface LoaderOptions extends SkipOptions, DecodeOptions {
+export interface LoaderOptions extends SkipOptions, DecodeOptions, Pick<ChannelOptions, "fullScale"> {
   readonly dataset: ImageDataset;
   /** B, of this process. */
   readonly batchSize: number;
   readonly seed: number;
-  /** Changes to the released multi-crop. */
+  /** Changes to the released multi-crop. As many channels are decoded as it has means; see `decodeChannels`. */
   readonly multiCrop?: Partial<MultiCropOptions>;
   readonly masking: Partial<MaskingOptions> & Pick<MaskingOptions, "patchSize">;
   /** Threads; 0 works in this thread, when a batch is asked for. Default: one fewer than there are cores, at least one. */
@@ -101,8 +103,7 @@ class BatchLoader implements Loader {
     this.root = RandomStream.fromSeed(seed);
     this.ledger = new SkipLedger(dataset, options);
     this.cache = new DecodedCache(options.cacheBytes ?? 0);
-    const { pixelLimit, background } = options;
-    const decode = { ...(pixelLimit !== undefined && { pixelLimit }), ...(background && { background }) };
+    const decode = { ...decodeOptions(options), channels: this.crops.mean.length };
     this.runner = createRunner({ view: "multi-crop", options: this.crops, decode }, workers);
   }
 
@@ -156,8 +157,8 @@ class BatchLoader implements Loader {
   private async makeBatch(step: number): Promise<Batch> {
     const { dataset, batchSize, rank = 0 } = this.options;
     const { globalSize, localSize, globalCount, localCount } = this.crops;
-    const globalCrops = sharedStack(globalCount * batchSize, globalSize);
-    const localCrops = sharedStack(localCount * batchSize, localSize);
+    const globalCrops = sharedStack(globalCount * batchSize, this.crops.mean.length, globalSize);
+    const localCrops = sharedStack(localCount * batchSize, this.crops.mean.length, localSize);
     const outputs = [globalCrops.data, localCrops.data];
     const rows = Array.from({ length: batchSize }, (_, row) => this.makeSample(step * batchSize + row, row, outputs));
     const indices = await Promise.all(rows);
@@ -210,9 +211,9 @@ function createSampler(
 }
 
 /** Planes of squares in memory that the worker threads write to directly. */
-function sharedStack(count: number, side: number): Batch["globalCrops"] {
-  const data = new Float32Array(new SharedArrayBuffer(count * 3 * side * side * Float32Array.BYTES_PER_ELEMENT));
-  return { data, shape: [count, 3, side, side] };
+function sharedStack(count: number, channels: number, side: number): Batch["globalCrops"] {
+  const data = new Float32Array(new SharedArrayBuffer(count * channels * side * side * Float32Array.BYTES_PER_ELEMENT));
+  return { data, shape: [count, channels, side, side] };
 }
 
 function requireWhole(name: string, value: number, least: number): void {

@@ -3,13 +3,14 @@
 import { RandomStream, type RandomState } from "@dinov2/foundation";
 import { CropRenderer } from "../augment/renderer.ts";
 import { imageBytes, type ImageSource } from "../datasets/image-source.ts";
-import { decodeImage, DecodeError, useOneDecoderThread, type DecodeOptions } from "../decode.ts";
+import { DecodeError, useOneDecoderThread } from "../decode.ts";
+import { decodeChannels, type ChannelOptions } from "../decode-channels.ts";
 import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
-import type { RgbImage } from "../images.ts";
+import type { ChannelStack, RgbImage } from "../images.ts";
 import { drawMultiCrop, type MultiCropOptions } from "../multi-crop.ts";
 
 /** What stays the same for all images of a loader. */
-export type SampleJob = { readonly decode: DecodeOptions } & (
+export type SampleJob = { readonly decode: ChannelOptions } & (
   | { readonly view: "multi-crop"; readonly options: MultiCropOptions }
   | { readonly view: "evaluation"; readonly options: EvalTransformOptions }
 );
@@ -17,18 +18,18 @@ export type SampleJob = { readonly decode: DecodeOptions } & (
 /** One image. The arrays are those of the whole batch, shared between threads; this image fills its own rows. */
 export interface SampleTask {
   /** Where it lies, or the picture itself when it was decoded before. */
-  readonly image: ImageSource | RgbImage;
+  readonly image: ImageSource | ChannelStack;
   /** Answer with the decoded picture, to be kept. */
   readonly keepDecoded: boolean;
   /** The image's own stream; evaluation draws nothing. */
   readonly random?: RandomState;
   readonly row: number;
   readonly rowCount: number;
-  /** [crops · rowCount, 3, side, side], crop-major: globals and locals, or the single evaluation view. */
+  /** [crops · rowCount, channels, side, side], crop-major: globals and locals, or the single evaluation view. */
   readonly outputs: readonly Float32Array[];
 }
 
-export type SampleResult = { readonly decoded?: RgbImage } | { readonly failure: string };
+export type SampleResult = { readonly decoded?: ChannelStack } | { readonly failure: string };
 
 /** Fills the rows of `task`, or says why the image cannot be used. */
 export async function runSample(job: SampleJob, task: SampleTask): Promise<SampleResult> {
@@ -36,38 +37,38 @@ export async function runSample(job: SampleJob, task: SampleTask): Promise<Sampl
   try {
     const image = isDecoded(task.image) ? task.image : await decode(task.image, job.decode);
     renderViews(job, task, image);
-    return task.keepDecoded ? { decoded: shareable(image) } : {};
+    return task.keepDecoded ? { decoded: image.map(shareable) } : {};
   } catch (error) {
     if (error instanceof DecodeError) return { failure: error.reason };
     throw error;
   }
 }
 
-const isDecoded = (image: ImageSource | RgbImage): image is RgbImage => typeof image !== "string" && "data" in image;
+const isDecoded = (image: ImageSource | ChannelStack): image is ChannelStack => Array.isArray(image);
 
-async function decode(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
-  if (typeof source === "string") return decodeImage(source, options);
+async function decode(source: ImageSource, options: ChannelOptions): Promise<ChannelStack> {
+  if (typeof source === "string") return decodeChannels(source, options);
   const bytes = await imageBytes(source).catch((error: Error) => {
     throw new DecodeError(source.file, `cannot be read (${error.message}).`);
   });
-  return decodeImage(bytes, options);
+  return decodeChannels(bytes, options);
 }
 
-function renderViews(job: SampleJob, task: SampleTask, image: RgbImage): void {
+function renderViews(job: SampleJob, task: SampleTask, image: ChannelStack): void {
   const { row, rowCount, outputs } = task;
   switch (job.view) {
     case "evaluation": {
-      evalTransform(image, job.options, rowOf(outputs[0]!, row, 3 * job.options.cropSize ** 2));
+      evalTransform(image, job.options, rowOf(outputs[0]!, row, job.options.mean.length * job.options.cropSize ** 2));
       return;
     }
     case "multi-crop": {
       const { options } = job;
       const renderer = CropRenderer.shared();
       renderer.load(image);
-      drawMultiCrop(options, image.width, image.height, RandomStream.fromState(task.random!)).forEach((plan, i) => {
+      drawMultiCrop(options, image[0]!.width, image[0]!.height, RandomStream.fromState(task.random!)).forEach((plan, i) => {
         const isGlobal = i < options.globalCount;
         const crop = isGlobal ? i : i - options.globalCount;
-        const size = 3 * plan.outputWidth * plan.outputHeight;
+        const size = options.mean.length * plan.outputWidth * plan.outputHeight;
         renderer.render(plan, options, rowOf(outputs[isGlobal ? 0 : 1]!, crop * rowCount + row, size));
       });
       return;
