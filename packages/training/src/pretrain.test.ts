@@ -1,12 +1,13 @@
-import { copyFile, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { InputError, tf, useBackend } from "@dinov2/tensor";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type MetricsRecord, readMetrics } from "./metrics-log.ts";
 import { pretrain, type PretrainOptions } from "./pretrain.ts";
 import type { Recipe } from "./recipe.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
+import { interceptFileOperations } from "./testing-files.ts";
 
 let images: string;
 let out: string;
@@ -85,6 +86,64 @@ describe("pretrain", () => {
     expect(results(await readMetrics(join(out, "metrics.jsonl")))).toEqual(results(expected));
   });
 
+  it("goes on from the newest whole checkpoint when later ones are damaged, and says so", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 6 }, checkpoint: { everySteps: 2 } });
+    await run(recipe);
+    const expected = await readMetrics(join(out, "metrics.jsonl"));
+    const file = (step: string, name: string) => join(out, "checkpoints", step, name);
+    const whole = await readFile(file("step-0000006", "student.safetensors"));
+    const flipped = Buffer.from(whole);
+    flipped[flipped.length - 5]! ^= 4;
+    await writeFile(file("step-0000006", "student.safetensors"), flipped);
+    await rm(file("step-0000004", "manifest.json"));
+
+    const warnings: string[] = [];
+    const starts: number[] = [];
+    const onStart = ({ step }: { step: number }) => starts.push(step);
+    const summary = await run(recipe, { resume: true, onStart, onWarning: (line) => warnings.push(line) });
+    expect(summary).toMatchObject({ step: 6, finished: true });
+    expect(starts).toEqual([2]);
+    expect(warnings).toEqual([
+      "Checkpoint step-0000006 was skipped: student.safetensors is damaged (its content is not what was written (SHA-256 " +
+        "differs)); it is now damaged-step-0000006.",
+      "Checkpoint step-0000004 was skipped: manifest.json is damaged (it is missing); it is now damaged-step-0000004.",
+      "Going back to step-0000002.",
+    ]);
+    expect(await readFile(file("step-0000006", "student.safetensors"))).toEqual(whole);
+    expect(results(await readMetrics(join(out, "metrics.jsonl")))).toEqual(results(expected));
+  });
+
+  it("starts over when it was stopped before its first checkpoint", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 3 } });
+    await run(recipe);
+    const expected = await readMetrics(join(out, "metrics.jsonl"));
+    await rm(join(out, "checkpoints"), { recursive: true });
+    expect(await run(recipe, { resume: true })).toMatchObject({ step: 3, finished: true });
+    expect(results(await readMetrics(join(out, "metrics.jsonl")))).toEqual(results(expected));
+  });
+
+  it("writes nothing when it is stopped while its first batch is loading", async () => {
+    const stop = new AbortController();
+    const stopped = run(tinyRecipe(), { signal: stop.signal });
+    stop.abort();
+    expect(await stopped).toMatchObject({ step: 0, finished: false, last: undefined });
+    await nothingWritten();
+  });
+
+  it("writes one checkpoint when it is stopped while it writes one", async () => {
+    const stop = new AbortController();
+    let written = 0;
+    const disk = interceptFileOperations(({ name, path }) => {
+      if (name !== "rename" || !basename(path).startsWith(".step-")) return;
+      written += 1;
+      stop.abort();
+    });
+    const summary = await run(tinyRecipe({ checkpoint: { everySteps: 2 } }), { signal: stop.signal });
+    disk.restore();
+    expect({ ...summary, written }).toMatchObject({ step: 2, finished: false, written: 1 });
+    expect((await readdir(join(out, "checkpoints"))).sort()).toEqual(["latest", "step-0000002"]);
+  });
+
   it("does nothing more when the run was finished", async () => {
     await run(tinyRecipe({ schedule: { steps: 3 } }));
     const summary = await run(tinyRecipe({ schedule: { steps: 3 } }), { resume: true });
@@ -136,6 +195,23 @@ describe("pretrain refuses, and writes nothing, when", () => {
     await refused(tinyRecipe(), { out: images }, /is not empty.*--resume/);
     await refused(tinyRecipe(), { resume: true }, /Nothing to resume/);
     await nothingWritten();
+  });
+
+  it("another process works in the run folder", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 2 } });
+    let second: Promise<void> | undefined;
+    const onStep = () => void (second ??= refused(recipe, { resume: true }, /is in use by process \d+/));
+    await run(recipe, { onStep });
+    await second;
+    expect(await readdir(out)).not.toContain("run.lock");
+  });
+
+  it("no checkpoint of a run is whole", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 2 } });
+    await run(recipe);
+    await writeFile(join(out, "checkpoints", "step-0000002", "state.json"), "{}");
+    await refused(recipe, { resume: true }, /no checkpoint is whole\. .*state\.json is damaged: it has 2 bytes/);
+    expect(await readdir(out)).not.toContain("run.lock");
   });
 
   it("a run is resumed with another recipe or other images", async () => {

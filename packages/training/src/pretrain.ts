@@ -127,8 +127,9 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
     defer((await lockRun(run)).release);
     await requireEmptyRun(run);
   }
-  await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
+  // Before the recipe, which makes the folder one that can be resumed: a run from weights may not start over without them.
   if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
+  await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
   if (resumed) (await setDamagedAside(run, resumed)).forEach(onWarning);
   const metrics = await MetricsLog.open(metricsPath(run), startStep, onWarning);
   defer(() => metrics.close());

@@ -5,6 +5,7 @@ import { promises as fs } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 
 export interface FileOperation {
+  /** The function's, or `piece` for a part of a `writeFile`. */
   readonly name: string;
   /** The file's path; where two are given, the first. */
   readonly path: string;
@@ -14,7 +15,7 @@ type Hook = (operation: FileOperation) => void;
 type AsyncFunction = (...given: unknown[]) => Promise<unknown>;
 
 const ofPaths = ["mkdir", "open", "rename", "rm", "writeFile"] as const;
-const ofHandles = ["appendFile", "close", "sync", "truncate", "writeFile", "write"] as const;
+const ofHandles = ["appendFile", "close", "sync", "truncate", "writeFile"] as const;
 
 /** Tells `hook` of every operation that writes through `node:fs/promises`, also in modules that have imported it already. */
 export function interceptFileOperations(hook: Hook): { restore(): void } {
@@ -40,13 +41,24 @@ export function interceptFileOperations(hook: Hook): { restore(): void } {
 function tellOf(handle: fs.FileHandle, path: string, hook: Hook): fs.FileHandle {
   for (const name of ofHandles) {
     const original = (handle[name] as AsyncFunction).bind(handle);
-    const replaced = async (...given: unknown[]) => {
+    const replaced = async (content: unknown, ...more: unknown[]) => {
       hook({ name, path });
-      return original(...given);
+      return original(isStream(content) ? pieces(content, path, hook) : content, ...more);
     };
     Object.defineProperty(handle, name, { value: replaced });
   }
   return handle;
+}
+
+const isStream = (content: unknown): content is AsyncIterable<unknown> =>
+  typeof content === "object" && content !== null && Symbol.asyncIterator in content;
+
+/** A file that is written in pieces may end between two of them. */
+async function* pieces(content: AsyncIterable<unknown>, path: string, hook: Hook): AsyncGenerator<unknown> {
+  for await (const piece of content) {
+    hook({ name: "piece", path });
+    yield piece;
+  }
 }
 
 /** What the system says of a full disk. */

@@ -1,0 +1,123 @@
+// A run that is killed again and again, at any moment, and goes on each time, is the run that was never killed.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { isPartial } from "@dinov2/foundation";
+import { RandomStream } from "@dinov2/tensor";
+import { afterAll, describe, expect, it } from "vitest";
+import type { Orders } from "./killed-run.ts";
+import { type MetricsRecord, readMetrics } from "./metrics-log.ts";
+import { checkpointsPath, checkpointName, checkpointsToTry, metricsPath, stepOfCheckpoint } from "./run-folder.ts";
+import { tinyRecipe, writeImages } from "./testing.ts";
+
+const kills = 20;
+
+/** Where a run ends: between two operations on files, each as often as a few checkpoints have it, in its steps, or at any time. */
+const moments: readonly (readonly [name: string, most: number])[] = [
+  ...([["rename", 14], ["sync", 26], ["open", 26], ["close", 26], ["writeFile", 12], ["piece", 400]] as const),
+  ...([["rm", 4], ["mkdir", 4], ["truncate", 1], ["appendFile", 9], ["step", 7], ["time", 400]] as const),
+];
+
+const recipe = tinyRecipe({
+  model: { depth: 2, dropPathRate: 0.2 },
+  heads: { dino: { prototypes: 8, hiddenDim: 8, bottleneckDim: 4 } },
+  schedule: { steps: 50 },
+  data: { batchSize: 2 },
+  checkpoint: { everySteps: 3, keep: 2 },
+});
+
+/** A process that has loaded everything and waits. */
+class Runner {
+  private readonly child: ChildProcess;
+  private readonly lines: Interface;
+  private readonly ready: Promise<unknown>;
+  readonly said: string[] = [];
+
+  constructor() {
+    const node = ["--conditions=@dinov2/source", "--import", "tsx"];
+    const script = fileURLToPath(new URL("killed-run.ts", import.meta.url));
+    this.child = spawn(process.execPath, [...node, script], { stdio: ["pipe", "pipe", "inherit"] });
+    this.lines = createInterface({ input: this.child.stdout! });
+    this.ready = new Promise((resolve) => this.lines.once("line", resolve));
+  }
+
+  /** @returns the signal that ended it, null when it came to its end */
+  async run(orders: Orders): Promise<NodeJS.Signals | null> {
+    await this.ready;
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => this.child.once("close", (_, signal) => resolve(signal)));
+    const { killAt } = orders;
+    this.lines.on("line", (line) => {
+      this.said.push(line);
+      if (killAt?.name === "time" && line.startsWith("start")) setTimeout(() => this.child.kill("SIGKILL"), killAt.count);
+    });
+    this.child.stdin!.write(`${JSON.stringify(orders)}\n`);
+    return ended;
+  }
+
+  end(): void {
+    this.child.kill("SIGKILL");
+  }
+}
+
+const manifest = (run: string, step: number) =>
+  readFile(join(checkpointsPath(run), checkpointName(step), "manifest.json"), "utf8");
+
+/** What a step computed, without what depends on the clock or on the process. */
+const results = (records: readonly MetricsRecord[]) => {
+  const ofTheProcess = ["step_seconds", "images_per_second", "data_wait_share", "process_bytes", "skipped_images"];
+  return records.map((record) => Object.entries(record).filter(([name]) => !ofTheProcess.includes(name)));
+};
+
+describe("a run", () => {
+  const runners = [new Runner(), new Runner()];
+  afterAll(() => runners.forEach((runner) => runner.end()));
+  const nextRunner = () => {
+    runners.push(new Runner());
+    return runners.shift()!;
+  };
+
+  it(`killed at ${kills} random moments is the uninterrupted one, bit for bit`, { timeout: 240_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), "killed-"));
+    const [data, whole, out] = ["images", "whole", "killed"].map((name) => join(folder, name)) as [string, string, string];
+    await writeImages(data, 14);
+    await writeFile(join(data, "spoilt.png"), "not a picture"); // another one takes its place
+
+    const keepAll = { ...recipe, checkpoint: { ...recipe.checkpoint, keep: 1000 } };
+    expect(await nextRunner().run({ recipe: keepAll, data, out: whole, resume: false, killAt: null })).toBe(null);
+
+    const seed = Date.now() % 1_000_000;
+    const random = RandomStream.fromSeed(seed);
+    let killed = 0;
+    for (let start = 0; ; start++) {
+      const [name, most] = moments[start % moments.length]!;
+      const killAt = killed < kills ? { name, count: 1 + random.integer(most) } : null;
+      const moment = `seed ${seed}, start ${start}, killed at ${JSON.stringify(killAt)}`;
+      const resume = (await readdir(out).catch((): string[] => [])).includes("config.json");
+      // The last one saved before this start: latest names it.
+      const [newest] = resume ? await checkpointsToTry(out) : [];
+      const runner = nextRunner();
+      const signal = await runner.run({ recipe, data, out, resume, killAt });
+      const started = runner.said.find((line) => line.startsWith("start"));
+      if (started) expect(started, moment).toBe(`start ${newest ? stepOfCheckpoint(basename(newest)) : 0}`);
+      expect(runner.said.filter((line) => line.startsWith("warning")), moment).toEqual([]);
+      for (const checkpoint of await checkpointsToTry(out)) {
+        const step = stepOfCheckpoint(basename(checkpoint))!;
+        expect(await manifest(out, step), moment).toBe(await manifest(whole, step));
+      }
+      if (signal === null) break;
+      killed += 1;
+    }
+
+    expect(killed).toBe(kills);
+    const [expected, got] = [await readMetrics(metricsPath(whole)), await readMetrics(metricsPath(out))];
+    expect(got.map(({ step }) => step)).toEqual(Array.from({ length: recipe.schedule.steps }, (_, i) => i + 1));
+    expect(results(got)).toEqual(results(expected));
+    const left = [...(await readdir(out)), ...(await readdir(checkpointsPath(out)))];
+    expect(left.filter((name) => isPartial(name) || name === "run.lock")).toEqual([]);
+    expect(left.filter((name) => name.startsWith("step-")).sort()).toEqual(["step-0000048", "step-0000050"]);
+  });
+});
