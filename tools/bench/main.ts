@@ -8,6 +8,7 @@ import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
   augment: () => import("./augment.ts"),
+  efficiency: () => import("./efficiency.ts"),
   engine: () => import("./engine.ts"),
   ops: () => import("./ops.ts"),
   step: () => import("./step.ts"),

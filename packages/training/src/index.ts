@@ -20,6 +20,7 @@ export {
   type ParameterCounts,
 } from "./network.ts";
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
+export { splitBatch } from "./split-batch.ts";
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
 export { prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 export { expectedStart } from "./expected-start.ts";

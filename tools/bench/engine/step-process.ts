@@ -1,27 +1,29 @@
 // Our training step in a process of its own, so that its peak memory is that of a step. It speaks as the peer does: says
 // on a line of JSON what it is, then answers {"work": "step"} with {"seconds"} and {"work": "memory"} with {"peakBytes"}.
-// Argument: the precision.
+// Arguments: the precision, and the recipe's `efficiency` as JSON where it is not the default one.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type Precision, RandomStream } from "@dinov2/tensor";
-import { createSchedules, createTrainingState, pretrainStep } from "@dinov2/training";
-import { noiseBatch } from "../noise-batch.ts";
+import { createSchedules, createTrainingState, pretrainStep, type Recipe } from "@dinov2/training";
+import { noiseParts } from "../noise-batch.ts";
 import { startEngine } from "./ours.ts";
-import { stepRecipe } from "./step-recipe.ts";
+import { stepRecipeWith } from "./step-recipe.ts";
 
 const say = (value: object) => console.log(JSON.stringify(value));
 
-await startEngine(process.argv[2] as Precision);
-const state = createTrainingState(stepRecipe);
-const batch = noiseBatch(stepRecipe);
-const settings = createSchedules(stepRecipe)(stepRecipe.schedule.warmupSteps);
+const [, , precision, efficiency = "{}"] = process.argv;
+await startEngine(precision as Precision);
+const recipe = stepRecipeWith(JSON.parse(efficiency) as Recipe["efficiency"]);
+const state = createTrainingState(recipe);
+const parts = noiseParts(recipe);
+const settings = createSchedules(recipe)(recipe.schedule.warmupSteps);
 const random = RandomStream.fromSeed(0);
 let steps = 0;
 
 async function secondsOfStep(): Promise<number> {
   const start = performance.now();
-  await pretrainStep(state, batch, settings, stepRecipe, random.split(steps++));
+  await pretrainStep(state, parts, settings, recipe, random.split(steps++));
   return (performance.now() - start) / 1000;
 }
 
@@ -32,7 +34,7 @@ function peakBytes(): number {
 }
 
 await secondsOfStep();
-say({ maskIndices: [...batch.maskIndices] });
+say({ maskIndices: [...parts[0]!.maskIndices] });
 for await (const line of createInterface({ input: process.stdin })) {
   const { work } = JSON.parse(line) as { work: "step" | "memory" };
   say(work === "step" ? { seconds: await secondsOfStep() } : { peakBytes: peakBytes() });
