@@ -72,6 +72,28 @@ describe("dinov2 pretrain", () => {
     expect([code, await seedOf("seeded")]).toEqual([0, 3]);
   });
 
+  it("plans the largest published recipe without data, and writes nothing", async () => {
+    const words = ["pretrain", "--recipe", "vitg14-long-lvd142m", "--plan", "--gpus", "256"];
+    const plan = await dinov2Json<Record<string, unknown>>(words, root);
+    expect(plan).toMatchObject({
+      parameters: { backbone: 1_134_771_200, dinoHead: 58_593_664, ibotHead: 41_554_176 },
+      tokensPerImage: { student: 914, teacher: 514 },
+      flopsPerStep: expect.any(Number),
+      memoryBytes: { student: expect.any(Number), activations: expect.any(Number), peak: expect.any(Number) },
+      gpus: 256,
+      precision: "bf16",
+      days: expect.any(Number),
+    });
+  });
+
+  it("starts from another run at another image size, and says what it took", async () => {
+    const larger = pretrain("larger", "--init", "whole", "--set", "crops.globalSize=32", "--set", "schedule.steps=1");
+    const { code, stderr } = await dinov2(larger, root);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("backbone.pos_embed resized from 4 to 16 patches") });
+    const report = JSON.parse(await readFile(join(root, "larger/warm-start.json"), "utf8")) as { model: string; random: string[] };
+    expect(report).toMatchObject({ model: "whole", random: [] });
+  });
+
   it("skips a spoilt image, counts it and names it", async () => {
     const { code, stdout, stderr } = await dinov2([...pretrain("mixed-run"), "--data", "mixed"], root);
     expect(code).toBe(0);

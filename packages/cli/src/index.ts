@@ -14,6 +14,7 @@ export {
   parseNumber,
   parsePositiveInteger,
   parsePositiveIntegers,
+  parsePositiveNumber,
 } from "./parsers.ts";
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { parseFraction, parseNaturalNumber, parseNumber, parsePositiveInteger, parsePositiveIntegers } from "./parsers.ts";
+import {
+  parseFraction,
+  parseNaturalNumber,
+  parseNumber,
+  parsePositiveInteger,
+  parsePositiveIntegers,
+  parsePositiveNumber,
+} from "./parsers.ts";
 
 describe("argument parsers", () => {
   it.each([
@@ -16,6 +23,11 @@ describe("argument parsers", () => {
 
   it.each(["0", "-1", "1.5", "1e3", ""])("refuses %j where a whole number of at least 1 is wanted", (text) => {
     expect(() => parsePositiveInteger(text)).toThrow("whole number of at least 1");
+  });
+
+  it("reads a rate, and refuses one of 0 or below", () => {
+    expect(parsePositiveNumber("0.25")).toBe(0.25);
+    for (const text of ["0", "-1"]) expect(() => parsePositiveNumber(text)).toThrow("a number above 0");
   });
 
   it("takes 0 as a natural number", () => {

@@ -12,6 +12,13 @@ export function parseNumber(text: string): number {
   return value;
 }
 
+/** A number above 0: a rate, a duration. */
+export function parsePositiveNumber(text: string): number {
+  const value = parseNumber(text);
+  if (!(value > 0)) throw new InvalidArgumentError("Expected a number above 0, such as 0.5 or 100.");
+  return value;
+}
+
 function parseInteger(text: string, minimum: number): number {
   const value = /^\+?\d+$/.test(text) ? Number(text) : NaN;
   if (!Number.isSafeInteger(value) || value < minimum) {

@@ -78,7 +78,7 @@ export function planPretraining(recipe: Recipe, options: PlanOptions = {}): Pret
     steps,
     learningRate: peakLearningRate(recipe.optimizer, batchSize),
     precision,
-    flopsPerStep: flopsPerGpu * gpus,
+    flopsPerStep: Math.round(flopsPerGpu * gpus),
     memoryBytes: stepMemory(ofOneGpu, precision),
     gpus,
     gpu: options.gpuTeraflops === undefined ? gpu : null,

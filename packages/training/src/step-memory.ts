@@ -55,10 +55,11 @@ export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {
     optimizer: 2 * all,
     batch,
     gradients: all,
-    activations,
-    targets: heads.targets,
-    workspace,
-    peak: 4 * all + batch + Math.max(...phases),
+    // The hidden patches are counted by their average, which need not be whole.
+    activations: Math.round(activations),
+    targets: Math.round(heads.targets),
+    workspace: Math.round(workspace),
+    peak: Math.round(4 * all + batch + Math.max(...phases)),
   };
 }
 
