@@ -4,6 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { lockRun } from "./run-lock.ts";
+import { interceptFileOperations, noSpace } from "./testing-files.ts";
 
 let run: string;
 let path: string;
@@ -51,6 +52,15 @@ describe("a run folder's lock", () => {
     await expect(lockRun(run)).rejects.toThrow("another process is just starting in it");
     await utimes(path, 1, 1);
     await (await lockRun(run)).release();
+  });
+
+  it("that cannot be written is named, and not left behind", async () => {
+    const disk = interceptFileOperations(({ name, path: at }) => {
+      if (name === "writeFile" && at === path) throw noSpace();
+    });
+    await expect(lockRun(run)).rejects.toThrow(`Cannot write ${path}: ENOSPC`);
+    disk.restore();
+    expect(await readdir(run)).toEqual([]);
   });
 
   it("clears away what killed processes left", async () => {

@@ -4,7 +4,7 @@
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { InputError, removePartials } from "@dinov2/foundation";
+import { InputError, removePartials, WriteError } from "@dinov2/foundation";
 import { checkpointsPath, lockPath } from "./run-folder.ts";
 
 interface Holder {
@@ -43,7 +43,7 @@ export async function lockRun(run: string): Promise<RunLock> {
   throw new InputError(`${run} is in use: other processes are starting in it; wait until they have ended.`);
 }
 
-/** @returns false when there is a lock */
+/** @returns false when there is a lock @throws WriteError when the system refuses */
 async function create(path: string, content: string): Promise<boolean> {
   try {
     await writeFile(path, content, { flag: "wx" });
@@ -51,7 +51,7 @@ async function create(path: string, content: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     await rm(path, { force: true });
-    throw error;
+    throw new WriteError(path, error as NodeJS.ErrnoException);
   }
 }
 
