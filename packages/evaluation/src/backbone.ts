@@ -9,6 +9,8 @@ import type { VisionTransformer } from "@dinov2/vit";
 export interface ImageSizes {
   readonly resizeSize: number;
   readonly cropSize: number;
+  /** Of the images, where they are not three; see `decodeChannels` in `data`. */
+  readonly channels?: number;
 }
 
 export interface FrozenBackbone {
@@ -17,7 +19,7 @@ export interface FrozenBackbone {
   /** D */
   readonly width: number;
   readonly imageSizes: ImageSizes;
-  /** One feature vector of each image, [B, 3, S, S] normalised by ImageNet's mean and deviation to [B, D]. */
+  /** One feature vector of each image, [B, channels, S, S] normalised by ImageNet's mean and deviation to [B, D]. */
   imageFeatures(images: tf.Tensor4D): tf.Tensor2D;
 }
 
@@ -31,7 +33,7 @@ const OFFICIAL_RESIZE = 256;
  * @throws InputError when the crop is not a multiple of the patch, or larger than the resize
  */
 export function evaluationSizes(
-  { imageSize, patchSize }: { readonly imageSize: number; readonly patchSize: number },
+  { imageSize, patchSize, inChannels = 3 }: { readonly imageSize: number; readonly patchSize: number; readonly inChannels?: number },
   { cropSize, resizeSize }: { readonly cropSize?: number | undefined; readonly resizeSize?: number | undefined } = {},
 ): ImageSizes {
   const usual = Math.max(patchSize, Math.floor(Math.min(imageSize, OFFICIAL_CROP) / patchSize) * patchSize);
@@ -44,7 +46,7 @@ export function evaluationSizes(
   if (resize < crop) {
     throw new InputError(`A crop of ${crop} does not fit in images resized to ${resize}; use --resize ${crop} or more.`);
   }
-  return { cropSize: crop, resizeSize: resize };
+  return { cropSize: crop, resizeSize: resize, ...(inChannels !== 3 && { channels: inChannels }) };
 }
 
 /** A vision transformer as a backbone: its class token after the final norm. It stays the caller's to dispose. */

@@ -1,6 +1,13 @@
 // A recipe's settings in the words of `@dinov2/data`.
 
-import { type ImageDataset, type LoaderOptions, maskingOptions, type MaskingOptions } from "@dinov2/data";
+import {
+  type ImageDataset,
+  type LoaderOptions,
+  maskingOptions,
+  type MaskingOptions,
+  type Normalization,
+  normalizationFor,
+} from "@dinov2/data";
 import type { Recipe } from "./recipe.ts";
 
 export function loaderOptions(
@@ -22,14 +29,22 @@ export function loaderOptions(
       globalScale: crops.globalScale,
       localScale: crops.localScale,
       blurSemantics: crops.blurSemantics,
+      ...normalizationOf(recipe),
     },
     masking: maskingOptionsOf(recipe),
     ...(data.workers !== null && { workers: data.workers }),
     pixelLimit: data.pixelLimit,
+    fullScale: data.fullScale,
+    shuffleBytes: data.shuffleMebibytes * 2 ** 20,
     cacheBytes: data.cacheMebibytes * 2 ** 20,
     maxSkippedShare: data.maxSkippedShare,
     onSkip,
   };
+}
+
+function normalizationOf({ data }: Recipe): Normalization {
+  const { mean, standardDeviation } = normalizationFor(data.channels);
+  return { mean: data.mean ?? mean, standardDeviation: data.std ?? standardDeviation };
 }
 
 export function maskingOptionsOf({ masking, model }: Recipe): MaskingOptions {

@@ -28,11 +28,12 @@ export interface Network {
 }
 
 /** The student's architecture. Position embeddings are sized for global crops. */
-export function backboneConfig({ model, crops }: Pick<Recipe, "model" | "crops">): VisionTransformerConfig {
+export function backboneConfig({ model, crops, data }: Pick<Recipe, "model" | "crops" | "data">): VisionTransformerConfig {
   const { embedDim, depth, numHeads } = model;
   return vitConfig(model.size, {
     imageSize: crops.globalSize,
     patchSize: model.patchSize,
+    inChannels: data.channels,
     ...(embedDim !== null && { embedDim }),
     ...(depth !== null && { depth }),
     ...(numHeads !== null && { numHeads }),
@@ -67,7 +68,7 @@ export function createNetwork(config: VisionTransformerConfig, heads: Recipe["he
 }
 
 /** What the modules of a recipe's network hold, without making it: names and shapes of ViT-g cost nothing. */
-export function moduleSpecs(recipe: Pick<Recipe, "model" | "crops" | "heads">): Map<ModuleName, ParameterSpec[]> {
+export function moduleSpecs(recipe: Pick<Recipe, "model" | "crops" | "data" | "heads">): Map<ModuleName, ParameterSpec[]> {
   const config = backboneConfig(recipe);
   const headSpecs = (head: Recipe["heads"]["dino"]) => dinoHeadParameterSpecs(headConfig(config.embedDim, head));
   const { dino, ibot } = recipe.heads;
@@ -86,7 +87,7 @@ export interface ParameterCounts {
   readonly ibotHead: number;
 }
 
-export function parameterCounts(recipe: Pick<Recipe, "model" | "crops" | "heads">): ParameterCounts {
+export function parameterCounts(recipe: Pick<Recipe, "model" | "crops" | "data" | "heads">): ParameterCounts {
   const specs = moduleSpecs(recipe);
   const count = (module: ModuleName) => (specs.get(module) ?? []).reduce((sum, { shape }) => sum + elementCount(shape), 0);
   return { backbone: count("backbone"), dinoHead: count("dino_head"), ibotHead: count("ibot_head") };

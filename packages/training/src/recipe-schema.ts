@@ -3,7 +3,7 @@
 // and nowhere else: they are the official ones, with epochs of 1250 iterations counted in steps.
 // Recipes are YAML files that change some of them; see `recipe.ts`.
 
-import { defaultPixelLimit } from "@dinov2/data";
+import { defaultPixelLimit, mostChannels } from "@dinov2/data";
 import { ffnLayers, type SizeName, sizes } from "@dinov2/vit";
 import { z } from "zod";
 
@@ -184,6 +184,15 @@ const data = z.strictObject({
   maxSkippedShare: share.default(0.1),
   /** Memory for decoded images, in MiB: a small set is decoded once. Does not change the batches. */
   cacheMebibytes: countOrZero.default(256),
+  /** Tar shards and Parquet files are read in order and mixed within stretches of so many MiB in all; 0 mixes the whole set. */
+  shuffleMebibytes: countOrZero.default(256),
+  /** Of the images and of the model's input: 1 makes grey and 3 colours of any file; other numbers, files have to have. */
+  channels: count.max(mostChannels).default(3),
+  /** For each channel, of values 0 to 1; null for ImageNet's, or of other than three channels for their average. */
+  mean: z.array(z.number()).nullable().default(null),
+  std: z.array(positive).nullable().default(null),
+  /** The value in a 16-bit file that counts as 1; larger ones do too. */
+  fullScale: count.max(65535).default(65535),
 });
 
 /** Official: the constants of `do_train` in `dinov2/train/train.py` (3 × 1250 steps, 3 kept). */

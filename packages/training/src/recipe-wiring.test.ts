@@ -9,6 +9,7 @@ import { tinyRecipe } from "./testing.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 it("the loader gets the crops, the masks and the data settings", () => {
+  const bands = { channels: 2, mean: [0.1, 0.2], std: [0.3, 0.4], fullScale: 4095 };
   const recipe = parseRecipe({
     model: { patchSize: 8 },
     crops: {
@@ -20,7 +21,7 @@ it("the loader gets the crops, the masks and the data settings", () => {
       blurSemantics: "paper",
     },
     masking: { probability: 0.25, ratio: [0.2, 0.3], exactCount: true },
-    data: { batchSize: 5, workers: 3, pixelLimit: 9999, maxSkippedShare: 0.3, cacheMebibytes: 2 },
+    data: { batchSize: 5, workers: 3, pixelLimit: 9999, maxSkippedShare: 0.3, cacheMebibytes: 2, shuffleMebibytes: 3, ...bands },
     seed: 11,
   });
   const dataset = { length: 0, name: () => "", label: () => undefined, source: () => "" };
@@ -34,6 +35,8 @@ it("the loader gets the crops, the masks and the data settings", () => {
     workers: 3,
     pixelLimit: 9999,
     maxSkippedShare: 0.3,
+    fullScale: 4095,
+    shuffleBytes: 3 * 2 ** 20,
     cacheBytes: 2 * 2 ** 20,
     multiCrop: {
       globalSize: 48,
@@ -42,6 +45,8 @@ it("the loader gets the crops, the masks and the data settings", () => {
       globalScale: [0.4, 0.9],
       localScale: [0.1, 0.2],
       blurSemantics: "paper",
+      mean: [0.1, 0.2],
+      standardDeviation: [0.3, 0.4],
     },
     masking: { patchSize: 8, maskProbability: 0.25, maskRatio: [0.2, 0.3], exactCount: true },
   });
@@ -68,9 +73,11 @@ it("the backbone gets the model settings, and position embeddings for global cro
       interpolateOffset: 0,
     },
     crops: { globalSize: 48, localSize: 24 },
+    data: { channels: 5 },
   });
   expect(backboneConfig(recipe)).toMatchObject({
     imageSize: 48,
+    inChannels: 5,
     embedDim: 24,
     depth: 4,
     numHeads: 3,

@@ -128,6 +128,10 @@ function misfits({ model, crops, schedule, loss, data, efficiency }: Recipe): st
       "data.batchSize is 1, expected at least 2: KoLeo needs a nearest neighbour; or set loss.koleoWeight to 0",
     );
   }
+  for (const key of ["mean", "std"] as const) {
+    const count = data[key]?.length ?? data.channels;
+    if (count !== data.channels) found.push(`data.${key} has ${count} numbers, expected one for each of data.channels ${data.channels}`);
+  }
   return [...found, ...unequalParts(loss, data.batchSize, efficiency.accumulationSteps)];
 }
 

@@ -63,11 +63,11 @@ export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {
   };
 }
 
-/** Normalised crops of 3 channels, and a byte of mask for each patch. */
+/** Normalised crops, and a byte of mask for each patch. */
 function batchBytes({ model, crops, data }: Recipe): number {
   const pixels = 2 * crops.globalSize ** 2 + crops.localCount * crops.localSize ** 2;
   const patches = 2 * (crops.globalSize / model.patchSize) ** 2;
-  return data.batchSize * (3 * float * pixels + patches);
+  return data.batchSize * (data.channels * float * pixels + patches);
 }
 
 function backboneMemory(recipe: Recipe, precision: Precision) {

@@ -65,7 +65,7 @@ async function openSource({ images, size, resize }: ExtractOptions, { config }: 
   if (size !== undefined || resize !== undefined) {
     throw new InputError(`--size and --resize are for image files; the images in ${images} are taken as they are.`);
   }
-  return tensorSource(images, config.patchSize);
+  return tensorSource(images, config);
 }
 
 /** N, the patches of one image. */

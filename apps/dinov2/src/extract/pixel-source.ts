@@ -7,7 +7,7 @@ import { openSafetensors } from "@dinov2/tensor";
 import type { SideTensor } from "./feature-file.ts";
 
 export interface PixelBatch {
-  /** [B, 3, H, W], normalised */
+  /** [B, channels, H, W], normalised */
   readonly images: Float32Array;
   readonly count: number;
   /** Images of the source that are dealt with so far, those left out included. */
@@ -58,11 +58,17 @@ export async function imageSource(source: string, sizes: ImageSizes): Promise<Pi
   };
 }
 
+/** What a model takes. */
+interface InputShape {
+  readonly patchSize: number;
+  readonly inChannels: number;
+}
+
 /** The tensor `images` of a safetensors file, read a batch at a time. */
-export async function tensorSource(path: string, patchSize: number): Promise<PixelSource> {
+export async function tensorSource(path: string, { patchSize, inChannels }: InputShape): Promise<PixelSource> {
   const file = await openSafetensors(path);
   try {
-    const [count, height, width] = checkImages(path, file.info("images"), patchSize);
+    const [count, height, width] = checkImages(path, file.info("images"), { patchSize, inChannels });
     return {
       count,
       height,
@@ -86,11 +92,11 @@ export async function tensorSource(path: string, patchSize: number): Promise<Pix
 function checkImages(
   path: string,
   { dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] },
-  patchSize: number,
+  { patchSize, inChannels }: InputShape,
 ): [count: number, height: number, width: number] {
   const [count, channels, height, width] = shape;
-  if (dtype !== "F32" || shape.length !== 4 || channels !== 3 || !count || !height || !width) {
-    throw new InputError(`Tensor images of ${path} is ${dtype} [${shape.join(", ")}]; expected F32 [N, 3, H, W], normalised.`);
+  if (dtype !== "F32" || shape.length !== 4 || channels !== inChannels || !count || !height || !width) {
+    throw new InputError(`Tensor images of ${path} is ${dtype} [${shape.join(", ")}]; expected F32 [N, ${inChannels}, H, W], normalised.`);
   }
   for (const [side, pixels] of Object.entries({ height, width })) {
     if (pixels % patchSize !== 0) {
