@@ -87,7 +87,7 @@ describe("a checkpoint", () => {
     disposeTrainingState(state);
   });
 
-  it("takes the memory of one tensor to write and to read", async () => {
+  it("leaves no tensor behind when it is written and read", async () => {
     const state = createTrainingState(tinyRecipe());
     const before = tf.memory().numTensors;
     await loadCheckpoint(await saveCheckpoint(run, state, info(0)), state);
