@@ -7,6 +7,7 @@ import { type CheckpointInfo, type CheckpointMetric, checkpointBytes, saveCheckp
 import { removeDispensable, type RetentionRule } from "./checkpoint-retention.ts";
 import { checkpointName } from "./run-folder.ts";
 import type { TrainingState } from "./training-state.ts";
+import type { WatchState } from "./watch/watch-state.ts";
 
 export interface KeeperOptions {
   readonly run: string;
@@ -36,11 +37,11 @@ export class CheckpointKeeper {
    * warning; anything else is an error.
    * @param metric what an evaluation of this very step found, for `checkpoint.keepBest`; higher is better
    */
-  async save(step: number, metric?: CheckpointMetric): Promise<void> {
+  async save(step: number, metric?: CheckpointMetric, watch?: WatchState): Promise<void> {
     const { run, state, identity, rule, onWarning } = this.options;
     const measured = metric && Number.isFinite(metric.value) ? { metric } : {};
     try {
-      await saveCheckpoint(run, state, { step, ...identity, ...measured });
+      await saveCheckpoint(run, state, { step, ...identity, ...measured, ...(watch && { watch }) });
       this.lastGood = step;
       this.unsaved = null;
     } catch (error) {

@@ -5,7 +5,7 @@
 //       student.safetensors     the same names
 //       optimizer.safetensors   NAME.exp_avg, NAME.exp_avg_sq
 //       centers.safetensors     dino, ibot: the running means, with centering only
-//       state.json              steps done, optimiser steps, what the data is, how good the step was found
+//       state.json              steps done, optimiser steps, what the data is, how good the step was found, what the watch remembers
 //       manifest.json           sizes and checksums of the others
 //     RUN/checkpoints/latest    the newest one's name
 //
@@ -22,6 +22,7 @@ import { ManifestWriter, verifyManifest } from "./checkpoint-manifest.ts";
 import { type Network, namedParameters } from "./network.ts";
 import type { TrainingState } from "./training-state.ts";
 import { checkpointName, checkpointsPath, latestPath } from "./run-folder.ts";
+import { watchStateSchema } from "./watch/watch-state.ts";
 import { loadVariables, variablesContent } from "./weights-file.ts";
 
 const infoSchema = z.object({
@@ -37,6 +38,7 @@ const infoSchema = z.object({
   }),
   /** What an evaluation after this step found, higher is better: `checkpoint.keepBest` compares those of one name. */
   metric: z.object({ name: z.string(), value: z.number() }).optional(),
+  watch: watchStateSchema.optional(),
 });
 const stateSchema = infoSchema.extend({ format: z.literal(2), optimizerStep: z.int().min(0) });
 

@@ -38,3 +38,6 @@ export {
 export { UnsavedStepsError } from "./checkpoint-keeper.ts";
 export { DamagedCheckpointError } from "./checkpoint-manifest.ts";
 export { configPath, readRunRecipe } from "./run-folder.ts";
+export type { RunEvaluation } from "./run-evaluation.ts";
+export { NonFiniteStepsError } from "./watch/non-finite.ts";
+export type { WatchEvent } from "./watch/run-watch.ts";

@@ -2,10 +2,12 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { InputError, tf, useBackend } from "@dinov2/tensor";
+import type { VisionTransformer } from "@dinov2/vit";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type MetricsRecord, readMetrics } from "./metrics-log.ts";
 import { pretrain, type PretrainOptions } from "./pretrain.ts";
 import type { Recipe } from "./recipe.ts";
+import type { WatchEvent } from "./watch/run-watch.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
 import { interceptFileOperations } from "./testing-files.ts";
 
@@ -160,10 +162,60 @@ describe("pretrain", () => {
     expect(skipped).toEqual(["broken.png"]);
   });
 
-  it("stops at a loss that is no number, and names the batch's files", async () => {
+  it("stops when losses stay no numbers, names the batches' files, and saves nothing of it", async () => {
     const recipe = tinyRecipe({ optimizer: { learningRate: 1e30 }, schedule: { warmupSteps: 0 } });
-    await expect(run(recipe)).rejects.toThrow(/Step \d+: .*total_loss is (NaN|-?Infinity).*image-\d+\.png/);
+    const said: string[] = [];
+    const stopped = run(recipe, { onWarning: (message) => said.push(message) });
+    await expect(stopped).rejects.toThrow(/Step \d+: .*total_loss is (NaN|-?Infinity).*3 steps in a row.*image-\d+\.png/);
     expect(await readdir(join(out, "checkpoints")).catch(() => [])).toEqual([]);
+    const lines = (await readFile(join(out, "events.jsonl"), "utf8")).trim().split("\n");
+    const events = lines.map((line) => JSON.parse(line) as WatchEvent).filter(({ kind }) => kind === "non-finite");
+    expect(events.map(({ files }) => files!.length)).toEqual([4, 4, 4]);
+    expect(said).toEqual(expect.arrayContaining(events.map(({ message }) => message)));
+  });
+
+  it("learns the same watched or not, stopped or not", async () => {
+    const steps = { schedule: { steps: 9 }, teacher: { targets: "centering" } } as const;
+    const unwatched = tinyRecipe({ ...steps, watch: { monitorEverySteps: 0 } });
+    const watched = tinyRecipe({
+      ...steps,
+      // So many deviations that every other step is a spike; skipped they would change what is learned.
+      watch: { monitorEverySteps: 1, knnEverySteps: 2, spikeWindow: 2, spikeThreshold: 0.01 },
+      log: { tensorboard: true },
+    });
+    const before = tf.memory().numTensors;
+    const measure = (backbone: VisionTransformer) =>
+      Promise.resolve({ knn_top1: backbone.parameters.get("cls_token")!.dataSync()[0]! });
+    const evaluation = { metric: "knn_top1", measure };
+    const plain = `${out}-plain`;
+    await run(unwatched, { out: plain });
+    const stop = new AbortController();
+    await run(watched, { evaluation, signal: stop.signal, onStep: ({ step }) => step === 5 && stop.abort() });
+    await run(watched, { evaluation, resume: true });
+    expect(tf.memory().numTensors).toBe(before);
+    const records = await readMetrics(join(out, "metrics.jsonl"));
+    const losses = (all: readonly MetricsRecord[]) => all.map(({ step, total_loss }) => [step, total_loss]);
+    expect(losses(records)).toEqual(losses(await readMetrics(join(plain, "metrics.jsonl"))));
+    expect(records.every(({ feature_rank }) => feature_rank! > 0)).toBe(true);
+    for (const file of ["student", "teacher", "optimizer", "centers"]) {
+      expect(await weights(out, "step-0000009", file)).toEqual(await weights(plain, "step-0000009", file));
+    }
+    expect(await readdir(join(out, "tensorboard"))).toHaveLength(2);
+  });
+
+  it("skips the same spikes when it is resumed", async () => {
+    const recipe = tinyRecipe({ schedule: { steps: 12 }, watch: { skipSpikes: true, spikeWindow: 4, spikeThreshold: 0.1 } });
+    const whole = `${out}-whole`;
+    await run(recipe, { out: whole });
+    const stop = new AbortController();
+    await run(recipe, { signal: stop.signal, onStep: ({ step }) => step === 7 && stop.abort() });
+    await run(recipe, { resume: true });
+    const expected = await readMetrics(join(whole, "metrics.jsonl"));
+    expect(results(await readMetrics(join(out, "metrics.jsonl")))).toEqual(results(expected));
+    const skipped = expected.map(({ skipped_steps }) => skipped_steps!);
+    expect(skipped[6]).toBeGreaterThan(0);
+    expect(skipped[11]).toBeGreaterThan(skipped[6]!);
+    expect(await readFile(join(out, "events.jsonl"), "utf8")).toBe(await readFile(join(whole, "events.jsonl"), "utf8"));
   });
 });
 

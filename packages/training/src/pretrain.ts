@@ -8,18 +8,21 @@ import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import type { DataIdentity } from "./checkpoint.ts";
 import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { loaderOptions } from "./loader-options.ts";
-import { MetricsLog, type MetricsRecord } from "./metrics-log.ts";
+import type { MetricsRecord } from "./metrics-log.ts";
 import { parameterCounts, type ParameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import { loadNewestCheckpoint, type Resumed, setDamagedAside } from "./resume.ts";
-import { configPath, metricsPath, requireEmptyRun, requireOwnStart, requireSameRecipe, warmStartPath } from "./run-folder.ts";
+import { configPath, requireEmptyRun, requireOwnStart, requireSameRecipe, warmStartPath } from "./run-folder.ts";
 import { lockRun } from "./run-lock.ts";
 import { expectedStart } from "./expected-start.ts";
+import type { RunEvaluation } from "./run-evaluation.ts";
+import { openLogs } from "./run-logs.ts";
 import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
 import { untilAborted } from "./until-aborted.ts";
 import { prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
+import { RunWatch, type WatchEvent } from "./watch/run-watch.ts";
 import { type Defer, withCleanup } from "./with-cleanup.ts";
 
 export interface PretrainOptions {
@@ -37,7 +40,12 @@ export interface PretrainOptions {
   readonly onStep?: (record: MetricsRecord) => void;
   /** Called after `onStart`, once for each image that is left out. */
   readonly onSkip?: (name: string, reason: string) => void;
-  /** Told what went wrong and did not stop the run: a damaged checkpoint that was skipped, a full disk. */
+  /** Measures the teacher each `watch.knnEverySteps` steps. */
+  readonly evaluation?: RunEvaluation;
+  /**
+   * Told what went wrong and did not stop the run: a damaged checkpoint that was skipped, a full disk, and what the watch finds
+   * (a step that was not finite, a spike, collapse), which is in events.jsonl too.
+   */
   readonly onWarning?: (message: string) => void;
   /** When aborted, the run writes a checkpoint after the step it is in, and returns; before its first step, nothing. */
   readonly signal?: AbortSignal;
@@ -75,7 +83,8 @@ export interface PretrainSummary {
  *
  * @throws InputError for data, a run folder or a checkpoint that does not fit; then nothing was written
  * @throws UnsavedStepsError when the last checkpoint could not be written
- * @throws Error when a loss is no longer a number, or too many images cannot be decoded
+ * @throws NonFiniteStepsError when too many steps in a row had a loss or gradient that is not finite
+ * @throws Error when too many images cannot be decoded
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainSummary> {
   const { recipe, out: run, resume = false } = options;
@@ -93,7 +102,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainSummar
 }
 
 async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer: Defer): Promise<PretrainSummary> {
-  const { recipe, out: run, resume = false, init, onStart, onStep, onSkip = () => {}, onWarning = () => {}, signal } = options;
+  const { recipe, out: run, resume = false, init, onStart, onStep, onSkip = () => {}, onWarning = () => {}, evaluation, signal } = options;
   const startedAt = performance.now();
   const data = describeData(options.data, dataset);
   if (resume) defer((await lockRun(run)).release);
@@ -131,8 +140,8 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
   if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
   await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
   if (resumed) (await setDamagedAside(run, resumed)).forEach(onWarning);
-  const metrics = await MetricsLog.open(metricsPath(run), startStep, onWarning);
-  defer(() => metrics.close());
+  const logs = await openLogs(run, startStep, recipe.log, onWarning);
+  defer(() => logs.close());
   onStart?.({
     images: dataset.length,
     step: startStep,
@@ -146,17 +155,25 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
   const identity = { seed: recipe.seed, data };
   const lastGood = resumed ? startStep : null;
   const checkpoints = new CheckpointKeeper({ run, state, identity, rule: recipe.checkpoint, lastGood, onWarning });
+  const onEvent = async (event: WatchEvent) => {
+    await logs.writeEvent(event);
+    onWarning(event.message);
+  };
+  const headsAreRandom = !(prepared?.report.used ?? []).some((name) => name.startsWith("dino_head."));
+  const watch = new RunWatch({ recipe, headsAreRandom, saved: resumed?.info.watch, onEvent });
   const { step, last } = await trainLoop({
     recipe,
     state,
     batches,
     loader,
-    metrics,
+    log: (record) => logs.write(record),
+    watch,
     startStep,
     saveCheckpoint: async (step, metric) => {
-      await metrics.sync();
-      await checkpoints.save(step, metric);
+      await logs.sync();
+      await checkpoints.save(step, metric, watch.state);
     },
+    ...(evaluation && { evaluation }),
     ...(onStep && { onStep }),
     ...(signal && { signal }),
   });

@@ -206,8 +206,32 @@ const checkpoint = z.strictObject({
   keepBest: z.boolean().default(true),
 });
 
-/** A line of metrics each so many steps. */
-const log = z.strictObject({ everySteps: count.default(10) });
+const log = z.strictObject({
+  /** A line of metrics each so many steps. */
+  everySteps: count.default(10),
+  /** The same for TensorBoard, in RUN/tensorboard. */
+  tensorboard: z.boolean().default(true),
+});
+
+/** What is looked at while nobody looks; see `watch/run-watch.ts`. The official code stops at the first NaN. */
+const watch = z.strictObject({
+  /** A step whose loss or gradient is not finite changes nothing; so many in a row stop the run. dinov3 stops at the third. */
+  maxNonFiniteSteps: count.default(3),
+  /** A loss or a gradient norm spikes so many median absolute deviations above its median over so many steps. */
+  spikeThreshold: positive.default(20),
+  spikeWindow: z.int().min(2).default(100),
+  /** Whether steps that spike change nothing either. */
+  skipSpikes: z.boolean().default(false),
+  /** Spread of features and targets are measured each so many steps; 0 for never. */
+  monitorEverySteps: countOrZero.default(100),
+  /** The teacher's class tokens are tested by k-NN each so many steps, and after the last; 0 for never. */
+  knnEverySteps: countOrZero.default(0),
+  /** Labelled images that vote and that are tested; null for both splits the training images, which then need classes. */
+  knnTrain: z.string().min(1).nullable().default(null),
+  knnTest: z.string().min(1).nullable().default(null),
+  /** At most so many of each, drawn at random; null for all. */
+  knnImages: count.nullable().default(10_000),
+});
 
 export const recipeSchema = z.strictObject({
   model: model.prefault({}),
@@ -222,6 +246,7 @@ export const recipeSchema = z.strictObject({
   data: data.prefault({}),
   checkpoint: checkpoint.prefault({}),
   log: log.prefault({}),
+  watch: watch.prefault({}),
   /** train.seed: of initial weights, data order, crops, masks and stochastic depth. */
   seed: countOrZero.default(0),
 });

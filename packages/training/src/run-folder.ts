@@ -3,6 +3,8 @@
 //     RUN/config.json                              the complete recipe
 //     RUN/warm-start.json                          what became of the weights it started from, if it did
 //     RUN/metrics.jsonl                            see `metrics-log.ts`
+//     RUN/events.jsonl                             what was odd, see `watch/run-watch.ts`
+//     RUN/tensorboard/                             see `tensorboard/event-file.ts`
 //     RUN/checkpoints/step-0000123/                see `checkpoint.ts`
 //     RUN/checkpoints/latest                       text: the newest checkpoint's name
 //     RUN/run.lock                                 see `run-lock.ts`
@@ -15,6 +17,8 @@ import { parseRecipe, type Recipe, recipeDifferences } from "./recipe.ts";
 export const configPath = (run: string) => join(run, "config.json");
 export const warmStartPath = (run: string) => join(run, "warm-start.json");
 export const metricsPath = (run: string) => join(run, "metrics.jsonl");
+export const eventsPath = (run: string) => join(run, "events.jsonl");
+export const tensorboardPath = (run: string) => join(run, "tensorboard");
 export const checkpointsPath = (run: string) => join(run, "checkpoints");
 export const latestPath = (run: string) => join(checkpointsPath(run), "latest");
 export const checkpointName = (step: number) => `step-${String(step).padStart(7, "0")}`;
@@ -37,6 +41,13 @@ const freeOnResume = [
   "checkpoint.keepEverySteps",
   "checkpoint.keepBest",
   "log.everySteps",
+  "log.tensorboard",
+  "watch.maxNonFiniteSteps",
+  "watch.monitorEverySteps",
+  "watch.knnEverySteps",
+  "watch.knnTrain",
+  "watch.knnTest",
+  "watch.knnImages",
   // These change rounding alone.
   "efficiency.accumulationSteps",
   "efficiency.recomputeBlocks",

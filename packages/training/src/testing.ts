@@ -23,7 +23,8 @@ export function tinyRecipe(changes: RecipeInput = {}): Recipe {
     efficiency: changes.efficiency,
     data: { batchSize: 4, workers: 0, ...changes.data },
     checkpoint: { everySteps: 4, ...changes.checkpoint },
-    log: { everySteps: 1, ...changes.log },
+    log: { everySteps: 1, tensorboard: false, ...changes.log },
+    watch: changes.watch,
     seed: changes.seed,
   });
 }

@@ -1,16 +1,18 @@
-// The loop: batches in, steps, metrics and checkpoints out. It stops after the last step, when it is asked to,
-// or when the loss is no longer a number. What one step does is in `pretrain-step.ts`.
+// The loop: batches in, steps, metrics and checkpoints out. It stops after the last step, when it is asked to, or when the watch
+// finds that there is no going on. What one step does is in `pretrain-step.ts`, what is watched in `watch/run-watch.ts`.
 
 import type { Batch, Loader } from "@dinov2/data";
 import { RandomStream, tf } from "@dinov2/tensor";
 import { disposeBatch, toTensors } from "./batch.ts";
 import type { CheckpointMetric } from "./checkpoint.ts";
-import type { MetricsLog, MetricsRecord } from "./metrics-log.ts";
+import type { MetricsRecord } from "./metrics-log.ts";
 import { pretrainStep } from "./pretrain-step.ts";
 import type { Recipe } from "./recipe.ts";
 import { createSchedules, type StepSettings } from "./schedules.ts";
 import { splitBatch } from "./split-batch.ts";
 import type { TrainingState } from "./training-state.ts";
+import { evaluate, type RunEvaluation } from "./run-evaluation.ts";
+import type { RunWatch } from "./watch/run-watch.ts";
 
 export interface LoopOptions {
   readonly recipe: Recipe;
@@ -19,7 +21,11 @@ export interface LoopOptions {
   readonly batches: AsyncIterable<Batch>;
   /** Where the batches come from, for its counts. */
   readonly loader: Pick<Loader, "stats">;
-  readonly metrics: MetricsLog;
+  /** Takes the measures of the steps that are logged. */
+  readonly log: (record: MetricsRecord) => Promise<unknown>;
+  readonly watch: RunWatch;
+  /** Measures the teacher each `watch.knnEverySteps` steps, and after the last. */
+  readonly evaluation?: RunEvaluation;
   /** Steps done before. */
   readonly startStep: number;
   /** Writes a checkpoint after `step` steps, with what an evaluation of this step found, if there was one. */
@@ -32,11 +38,12 @@ export interface LoopOptions {
 
 /** Runs to the recipe's last step. @returns the steps done, fewer than the recipe's when `signal` was given */
 export async function trainLoop(options: LoopOptions): Promise<{ step: number; last: MetricsRecord | undefined }> {
-  const { recipe, state, batches, loader, metrics, startStep, signal } = options;
+  const { recipe, state, batches, loader, startStep, watch, signal } = options;
   const schedules = createSchedules(recipe);
   const stochasticDepth = RandomStream.fromSeed(recipe.seed).split("stochastic-depth");
   const { steps } = recipe.schedule;
   if (startStep >= steps) return { step: startStep, last: undefined };
+  const isDue = (step: number, every: number) => every > 0 && (step % every === 0 || step === steps);
   let step = startStep;
   let savedStep = startStep;
   let last: MetricsRecord | undefined;
@@ -46,23 +53,32 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
     const waited = performance.now() - stepStart;
     const settings = schedules(step);
     const parts = splitBatch(batch, recipe.efficiency.accumulationSteps).map(toTensors);
-    const measured = await pretrainStep(state, parts, settings, recipe, stochasticDepth.split(step));
-    parts.forEach(disposeBatch);
+    const measured = await pretrainStep(state, parts, settings, recipe, stochasticDepth.split(step), watch.mayUpdate);
     step += 1;
     const seconds = (performance.now() - stepStart) / 1000;
-    last = {
+    const monitored = await watch.monitor(step, state, parts, settings.teacherTemperature);
+    parts.forEach(disposeBatch);
+    const watched = await watch.afterStep(step, measured, batch.sampleNames);
+    const evaluated = isDue(step, recipe.watch.knnEverySteps) ? await evaluate(options, step) : undefined;
+    last = finite({
       step,
       ...measured,
       ...describeSettings(settings),
       ...describeCost(seconds, waited / 1000, recipe, loader),
-    };
-    requireFinite(last, batch.sampleNames);
-    if (step === 1 || step % recipe.log.everySteps === 0 || step === steps) await metrics.write(last);
+      ...watched,
+      ...monitored,
+      ...evaluated?.measures,
+    });
+    const isLogged = step === 1 || isDue(step, recipe.log.everySteps) || monitored !== null || evaluated !== undefined;
+    if (isLogged) await options.log(last);
     options.onStep?.(last);
 
     const stopping = step >= steps || signal?.aborted === true;
-    if (stopping || step % recipe.checkpoint.everySteps === 0) {
-      await options.saveCheckpoint(step);
+    const isOverdue = Math.floor(step / recipe.checkpoint.everySteps) > Math.floor(savedStep / recipe.checkpoint.everySteps);
+    // The best checkpoint can stay only if there is one. After a step that was not finite the weights may be spoilt: later.
+    const mayBeBest = recipe.checkpoint.keepBest && evaluated?.metric !== undefined;
+    if (stopping || ((isOverdue || mayBeBest) && watch.isFinite)) {
+      await options.saveCheckpoint(step, evaluated?.metric);
       savedStep = step;
     }
     if (stopping) break;
@@ -74,6 +90,10 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
   if (savedStep < step) await options.saveCheckpoint(step);
   return { step, last };
 }
+
+/** Without measures that are not finite: JSON has no word for them, and a step that has some changed nothing. */
+const finite = (record: MetricsRecord): MetricsRecord =>
+  Object.fromEntries(Object.entries(record).filter(([, value]) => Number.isFinite(value))) as { step: number };
 
 const describeSettings = (settings: StepSettings) => ({
   learning_rate: settings.learningRate,
@@ -93,17 +113,4 @@ function describeCost(seconds: number, waited: number, recipe: Recipe, loader: L
     process_bytes: process.memoryUsage.rss(),
     skipped_images: loader.stats().skippedImages,
   };
-}
-
-/** A loss or gradient that is no number has already spoilt the weights: only an earlier checkpoint helps. */
-function requireFinite(record: MetricsRecord, sampleNames: readonly string[]): void {
-  const broken = Object.entries(record).filter(([, value]) => !Number.isFinite(value));
-  if (broken.length === 0) return;
-  const shown =
-    sampleNames.slice(0, 8).join(", ") + (sampleNames.length > 8 ? `, and ${sampleNames.length - 8} more` : "");
-  throw new Error(
-    `Step ${record.step}: ${broken.map(([name, value]) => `${name} is ${value}`).join(", ")}. ` +
-      `The run stops before it writes a checkpoint; its batch was: ${shown}. ` +
-      "Look for odd images among them, or start a new run with a lower optimizer.learningRate.",
-  );
 }

@@ -21,7 +21,7 @@ async function measure(changes: RecipeInput = {}, change: (state: TrainingState)
   tf.tidy(() => change(state));
   const batch = noiseBatch(recipe);
   const before = tf.memory().numTensors;
-  const measures = await collapseMeasures(state, batch, 0.05);
+  const measures = await collapseMeasures(state, [batch], 0.05);
   expect(tf.memory().numTensors).toBe(before);
   tf.dispose(Object.values(batch).filter((value) => value instanceof tf.Tensor));
   return measures!;

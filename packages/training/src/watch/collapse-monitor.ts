@@ -25,14 +25,17 @@ const cropsOfPass = 32;
 /** Rows of K probabilities there at a time. */
 const rowsOfPart = 16;
 
-/** @returns null when a feature is not finite */
+/**
+ * @param parts the batch, or what it was divided into
+ * @returns null when a feature is not finite
+ */
 export async function collapseMeasures(
   { teacher, centers }: Pick<TrainingState, "teacher" | "centers">,
-  { globalCrops }: Pick<TrainingBatch, "globalCrops">,
+  parts: readonly Pick<TrainingBatch, "globalCrops">[],
   temperature: number,
 ): Promise<CollapseMeasures | null> {
   const { features, entropies } = tf.tidy(() => {
-    const { features, projected } = classTokens(teacher, firstImages(globalCrops));
+    const { features, projected } = classTokens(teacher, firstImages(parts));
     const logits = (rows: Tensor2D) => teacher.dinoHead.logits(rows);
     const entropies = centers
       ? targetEntropies(projected, (rows) => centeredSoftmax(logits(rows), centers.dino, temperature))
@@ -47,11 +50,12 @@ export async function collapseMeasures(
   return { ...featureSpread(values, width, 2), target_entropy: meanEntropy!, prototypes_used: Math.exp(entropyOfMean!) };
 }
 
-/** Both crops of the first images, [2n, 3, S, S]. */
-function firstImages(globalCrops: Tensor4D): Tensor4D {
-  const images = globalCrops.shape[0] / 2;
-  if (images <= mostImages) return globalCrops;
-  return tf.concat((tf.split(globalCrops, 2) as Tensor4D[]).map((view) => tf.slice(view, 0, mostImages)));
+/** Both crops of a batch's first images, [2n, 3, S, S]. */
+function firstImages(parts: readonly Pick<TrainingBatch, "globalCrops">[]): Tensor4D {
+  const views = parts.map(({ globalCrops }) => tf.split(globalCrops, 2) as Tensor4D[]);
+  const view = (i: number) => tf.concat(views.map((views) => views[i]!));
+  const count = Math.min(mostImages, view(0).shape[0]);
+  return tf.concat([0, 1].map((i) => tf.slice(view(i), 0, count)));
 }
 
 /** What the teacher's DINO head reads, and makes, of whole crops: [2n, D] and [2n, bottleneck]. */
