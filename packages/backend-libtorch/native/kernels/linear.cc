@@ -31,6 +31,32 @@ void preActivationGradient(const at::Tensor& dy, const at::Tensor& pre, at::Tens
   });
 }
 
+struct ScaledWeightGradient {
+  at::Tensor weight;
+  at::Tensor gamma;
+};
+
+/** gamma times `products` [O, I], and the sums of weight times `products` over the inputs, in one pass. */
+ScaledWeightGradient scaledWeightGradient(const at::Tensor& products, const at::Tensor& weight, const at::Tensor& gamma) {
+  const ScaledWeightGradient gradient{at::empty_like(products), at::empty_like(gamma)};
+  const std::int64_t width = products.size(1);
+  const float* const from = products.data_ptr<float>();
+  const float* const weights = weight.data_ptr<float>();
+  const float* const scales = gamma.data_ptr<float>();
+  float* const to = gradient.weight.data_ptr<float>();
+  float* const sums = gradient.gamma.data_ptr<float>();
+  overRows(products.size(0), width, [=](std::int64_t row) {
+    const float* const p = from + row * width;
+    const float* const w = weights + row * width;
+    float* const d = to + row * width;
+    const float scale = scales[row];
+    INDEPENDENT
+    for (std::int64_t i = 0; i < width; i++) d[i] = scale * p[i];
+    sums[row] = static_cast<float>(sumOf(width, [=](std::int64_t i) { return w[i] * p[i]; }));
+  });
+  return gradient;
+}
+
 }  // namespace
 
 KERNEL(LinearFused) {
@@ -64,4 +90,23 @@ KERNEL(LinearFusedGrad) {
   call.output(product(dPre, call.stored(2)));
   call.output(product(dPre.t(), x).to(at::kFloat));
   if (hasBias) call.output(sums);
+}
+
+KERNEL(ScaledLinearGrad) {
+  call.expect({"O I", "O I", "O", "?O", "?O"});
+  const auto products = call.input(0);
+  const auto weight = call.input(1);
+  const auto gamma = call.input(2);
+  const bool hasBias = call.has(4);
+  if (hasBias != call.has(3)) throw std::invalid_argument("sums and bias were expected together");
+  if (onProcessor(products)) {
+    const auto gradient = scaledWeightGradient(products, weight, gamma);
+    call.output(gradient.weight);
+    call.output(hasBias ? gradient.gamma.addcmul_(call.input(4), call.input(3)) : gradient.gamma);
+  } else {
+    const auto gammaGradient = at::sum(at::mul(weight, products), {1});
+    call.output(at::mul(products, gamma.unsqueeze(1)));
+    call.output(hasBias ? at::addcmul(gammaGradient, call.input(4), call.input(3)) : gammaGradient);
+  }
+  if (hasBias) call.output(at::mul(call.input(3), gamma));
 }

@@ -57,6 +57,30 @@ KERNEL(GatherRows) {
   call.output(y);
 }
 
+KERNEL(GatherRowsScaled) {
+  call.expect({"R C"});
+  const at::Tensor& x = call.stored(0);
+  const auto indices = indicesBelow(x.size(0), call.integers());
+  const auto scales = call.numbers();
+  if (scales.size() != indices.size()) throw std::invalid_argument("a scale for each row was expected");
+  if (!onProcessor(x)) {
+    const auto factors = at::tensor(at::ArrayRef<double>(scales), at::kFloat).to(x.device()).view({-1, 1});
+    return call.output(at::mul(at::index_select(call.input(0), 0, indexTensor(indices, x)), factors));
+  }
+  const std::int64_t width = x.size(1);
+  const auto y = at::empty({static_cast<std::int64_t>(indices.size()), width}, x.options().dtype(at::kFloat));
+  float* const to = y.data_ptr<float>();
+  withNumbers(x, [&](const auto* from) {
+    overRows(y.size(0), width, [=, &indices, &scales](std::int64_t row) {
+      const auto* const taken = from + indices[row] * width;
+      const auto scale = static_cast<float>(scales[row]);
+      INDEPENDENT
+      for (std::int64_t i = 0; i < width; i++) to[row * width + i] = scale * widened(taken[i]);
+    });
+  });
+  call.output(y);
+}
+
 KERNEL(GatherRowsGrad) {
   call.expect({"K C"});
   const at::Tensor& dy = call.stored(0);

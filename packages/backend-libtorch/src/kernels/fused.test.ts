@@ -49,6 +49,9 @@ const calls: Readonly<Record<string, () => Tensor[]>> = {
   AddResidualSubsetGrad: () =>
     run("AddResidualSubsetGrad", { dy: random(61, tokens, width), residual: random(30, tokens, width), gamma: random(width) }, { indices: samples, scales: new Float32Array(30).fill(2) }),
   GatherRows: () => run("GatherRows", { x: random(rows, width) }, { indices: some }),
+  GatherRowsScaled: () => run("GatherRowsScaled", { x: random(rows, width) }, { indices: some, scales: Float32Array.from(some, (i) => i / rows) }),
+  ScaledLinearGrad: () =>
+    run("ScaledLinearGrad", { products: random(rows, width), weight: random(rows, width), gamma: random(rows), sums: tf.sin(random(rows)), bias: ones(rows) }),
   GatherRowsGrad: () => run("GatherRowsGrad", { dy: random(some.length, width) }, { indices: some, rows: 700 + rows }),
   L2Normalize: () => run("L2Normalize", { x: random(rows, width) }, { epsilon: 1e-12 }),
   L2NormalizeGrad: () => run("L2NormalizeGrad", { dy: random(rows, width), y: random(rows, width), norm: ones(rows) }, { epsilon: 1e-12 }),

@@ -15,5 +15,9 @@ export const residualKernels: KernelBodies = {
     return backend.run("AddResidualSubsetGrad", [dy, residual, gamma], [indices, scales]);
   },
   GatherRows: (backend, { x }, { indices }) => backend.run("GatherRows", [x], [indices as Int32Array]),
+  GatherRowsScaled: (backend, { x }, attributes) => {
+    const { indices, scales } = attributes as Subset;
+    return backend.run("GatherRowsScaled", [x], [indices, scales]);
+  },
   GatherRowsGrad: (backend, { dy }, { indices, rows }) => backend.run("GatherRowsGrad", [dy], [indices as Int32Array, rows as number]),
 };

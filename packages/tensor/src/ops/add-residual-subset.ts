@@ -21,7 +21,7 @@ const backward = kernel("AddResidualSubsetGrad", ({ dy, residual, gamma }, { ind
 });
 
 /** One scale a sample. */
-const scalesOf = (scale: number | Float32Array, samples: number) =>
+export const scalesOf = (scale: number | Float32Array, samples: number) =>
   typeof scale === "number" ? new Float32Array(samples).fill(scale) : scale;
 
 /** x [R, D] with scale * gamma * residual [K, D] added at `rows`; a scale for each row or one for all. Unrecorded use only. */

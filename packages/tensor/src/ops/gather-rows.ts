@@ -1,9 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { differentiable, kernel } from "./op.ts";
+import { differentiable, inShape, kernel } from "./op.ts";
 import { assertIndices, scatterRows, takeRows } from "./rows.ts";
 
 /** x [R, C] to [K, C]. Unrecorded use only. */
 export const gatherForward = kernel("GatherRows", ({ x }, { indices }) => [takeRows(x, indices)]);
+/** y[k] = scales[k] x[indices[k]]. Unrecorded use only. */
+export const gatherScaled = kernel("GatherRowsScaled", ({ x }, { indices, scales }) => [
+  tf.mul(gatherForward({ x }, { indices })[0], tf.tensor2d(scales, [scales.length, 1])),
+]);
 const backward = kernel("GatherRowsGrad", ({ dy }, { indices, rows }) => [scatterRows(dy, indices, rows)]);
 
 /**
@@ -19,12 +23,12 @@ export function gatherRows(x: tf.Tensor, indices: Int32Array): tf.Tensor {
     "gatherRows",
     [x],
     () => {
-      const [y] = gatherForward({ x: tf.reshape(x, [rows, columns]) }, { indices });
-      return { value: tf.reshape(y, [indices.length, ...rest]), saved: [] };
+      const [y] = gatherForward({ x: inShape(x, [rows, columns]) }, { indices });
+      return { value: inShape(y, [indices.length, ...rest]), saved: [] };
     },
     (dy) => {
-      const [dx] = backward({ dy: tf.reshape(dy, [indices.length, columns]) }, { indices, rows });
-      return [tf.reshape(dx, [rows, ...rest])];
+      const [dx] = backward({ dy: inShape(dy, [indices.length, columns]) }, { indices, rows });
+      return [inShape(dx, [rows, ...rest])];
     },
   );
 }

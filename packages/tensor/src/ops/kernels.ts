@@ -45,6 +45,16 @@ export interface KernelTable {
     outputs: [dx: Info /* [R,I] */, dWeight: Info /* [O,I] */, dBias?: Info /* [O] */];
   };
 
+  /**
+   * The gradients of the parameters of gamma (x weightᵀ + bias), from products = dyᵀ x and sums = Σ dy over rows:
+   * dWeight = gamma products, dGamma = Σ_i weight products + bias sums, dBias = gamma sums. sums, bias and dBias come together.
+   */
+  ScaledLinearGrad: {
+    inputs: { products: Info /* [O,I] */; weight: Info; gamma: Info /* [O] */; sums?: Info /* [O] */; bias?: Info /* [O] */ };
+    attributes: None;
+    outputs: [dWeight: Info /* [O,I] */, dGamma: Info /* [O] */, dBias?: Info /* [O] */];
+  };
+
   /** y = x/2 (1 + erf(x / sqrt 2)), elementwise, any shape. */
   GeluFused: { inputs: { x: Info }; attributes: None; outputs: [y: Info] };
   GeluFusedGrad: { inputs: { dy: Info; x: Info }; attributes: None; outputs: [dx: Info] };
@@ -102,6 +112,12 @@ export interface KernelTable {
   GatherRows: {
     inputs: { x: Info /* [R,C] */ };
     attributes: { indices: Int32Array };
+    outputs: [y: Info /* [K,C] */];
+  };
+  /** y[k] = scales[k] x[indices[k]], with the indices of GatherRows. */
+  GatherRowsScaled: {
+    inputs: { x: Info /* [R,C] */ };
+    attributes: { indices: Int32Array; scales: Float32Array };
     outputs: [y: Info /* [K,C] */];
   };
   /** dx = 0, and dx[indices[k]] += dy[k]. */

@@ -1,12 +1,12 @@
 // R rows of the residual stream, K of them that a branch ran on, D width, I inputs of the branch's last layer, H hidden width.
 import * as tf from "@tensorflow/tfjs-core";
-import { addSubset } from "./add-residual-subset.ts";
+import { addSubset, scalesOf } from "./add-residual-subset.ts";
 import { geluBackward, geluForward } from "./gelu.ts";
-import { gatherForward } from "./gather-rows.ts";
+import { gatherScaled } from "./gather-rows.ts";
 import type { LinearLayer } from "./layer-norm-linear.ts";
 import { addScaled } from "./layer-scale-residual.ts";
 import { linearBackward, linearForward } from "./linear.ts";
-import { assertShape, differentiable } from "./op.ts";
+import { assertShape, differentiable, kernel } from "./op.ts";
 import { assertIndices } from "./rows.ts";
 import { swigluBackward, swigluForward } from "./swiglu.ts";
 
@@ -47,14 +47,18 @@ function activationGradient(dy: tf.Tensor, hidden: tf.Tensor, activation: Activa
   }
 }
 
+const scaledLinearBackward = kernel("ScaledLinearGrad", ({ products, weight, gamma, sums, bias }) => {
+  const dWeight = tf.mul(products, column(gamma));
+  const alongWeight = tf.sum(tf.mul(weight, products), 1);
+  return bias ? [dWeight, tf.add(alongWeight, tf.mul(bias, sums!)), tf.mul(sums!, gamma)] : [dWeight, alongWeight];
+});
+
 const column = (vector: tf.Tensor) => tf.reshape(vector, [-1, 1]);
 
 /** dy of the rows that the branch ran on, times their factors. */
 function gradientOfRows(dy: tf.Tensor, subset: ResidualBranchEnd["subset"]): tf.Tensor {
   if (subset === undefined) return dy;
-  const { rows, scale } = subset;
-  const [taken] = gatherForward({ x: dy }, { indices: rows });
-  return tf.mul(taken, typeof scale === "number" ? scale : tf.tensor2d(scale, [scale.length, 1]));
+  return gatherScaled({ x: dy }, { indices: subset.rows, scales: scalesOf(subset.scale, subset.rows.length) })[0];
 }
 
 function checkShapes(x: tf.Tensor2D, hidden: tf.Tensor2D, { weight, bias, activation, gamma, subset }: ResidualBranchEnd): void {
@@ -117,11 +121,6 @@ function branchGradients(
   const [dActivated, products, sums] = linearBackward(input, { activation: "none", hasBias: bias !== undefined });
   const dHidden = activationGradient(dActivated, hidden, activation);
   if (!gamma) return [dHidden, products, ...(bias ? [sums!] : [])];
-  const alongWeight = tf.sum(tf.mul(weight, products), 1);
-  return [
-    dHidden,
-    tf.mul(products, column(gamma)),
-    ...(bias ? [tf.mul(sums!, gamma)] : []),
-    bias ? tf.add(alongWeight, tf.mul(bias, sums!)) : alongWeight,
-  ];
+  const [dWeight, dGamma, dBias] = scaledLinearBackward({ products, weight, gamma, ...(bias ? { sums: sums!, bias } : {}) }, {});
+  return [dHidden, dWeight, ...(bias ? [dBias!] : []), dGamma];
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { geluBackward, geluForward } from "./gelu.ts";
-import { asRows, assertShape, differentiable, kernel, product } from "./op.ts";
+import { asRows, assertShape, differentiable, inShape, kernel, product } from "./op.ts";
 
 export type Activation = "none" | "gelu";
 
@@ -47,7 +47,7 @@ export function linear(
     () => {
       const [y, preActivation] = linearForward({ x: asRows(x), weight, ...(hasBias ? { bias } : {}) }, { activation });
       const saved = withGelu ? [x, weight, preActivation!] : [x, weight];
-      return { value: tf.reshape(y, [...x.shape.slice(0, -1), outputs!]), saved };
+      return { value: inShape(y, [...x.shape.slice(0, -1), outputs!]), saved };
     },
     (dy, [x, weight, preActivation]) => {
       const inputs = { dy: asRows(dy), x: asRows(x!), weight: weight! };
@@ -55,7 +55,7 @@ export function linear(
         activation,
         hasBias,
       });
-      const gradients = [tf.reshape(dx, x!.shape), dWeight];
+      const gradients = [inShape(dx, x!.shape), dWeight];
       return hasBias ? [...gradients, dBias!] : gradients;
     },
   );

@@ -65,10 +65,15 @@ export function isRecording(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
 
+/** x under another shape; x itself where it has that shape. */
+export function inShape(x: tf.Tensor, shape: number[]): tf.Tensor {
+  return tf.util.arraysEqual(x.shape, shape) ? x : tf.reshape(x, shape);
+}
+
 /** [..., D] as [R, D]. */
 export function asRows(x: tf.Tensor): tf.Tensor2D {
   const width = x.shape.at(-1)!;
-  return tf.reshape(x, [x.size / Math.max(width, 1), width]);
+  return inShape(x, [x.size / Math.max(width, 1), width]) as tf.Tensor2D;
 }
 
 /**
