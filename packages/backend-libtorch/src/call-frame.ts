@@ -15,6 +15,9 @@ export interface Output {
 
 const startCapacity = 4096;
 
+/** Numbers of which a copy by the engine is faster than a loop. */
+const longList = 16;
+
 /** A call is `start`, an `addInput` each, an `addAttribute` each, `run`, and a `nextOutput` for each output. */
 export class CallFrame {
   private frame = new Float64Array(startCapacity);
@@ -64,7 +67,11 @@ export class CallFrame {
 
   private putList(list: ArrayLike<number>): void {
     this.put(list.length);
-    for (let i = 0; i < list.length; i++) this.put(list[i]!);
+    const end = this.position + list.length;
+    if (end > this.frame.length) this.grow(end);
+    if (list.length > longList) this.frame.set(list, this.position);
+    else for (let i = 0; i < list.length; i++) this.frame[this.position + i] = list[i]!;
+    this.position = end;
   }
 
   private put(value: number): void {

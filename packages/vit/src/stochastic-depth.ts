@@ -107,5 +107,8 @@ export function rowFactors({ rows, scale }: KeptSequences, rowCount: number): Fl
 
 function perRow(scales: readonly number[], segments: readonly Segment[]): number | Float32Array {
   if (scales.every((scale) => scale === scales[0])) return scales[0]!;
-  return Float32Array.from(segments.flatMap(({ count, length }, i) => new Array<number>(count * length).fill(scales[i]!)));
+  const factors = new Float32Array(segments.reduce((rows, { count, length }) => rows + count * length, 0));
+  let begin = 0;
+  for (const [i, { count, length }] of segments.entries()) factors.fill(scales[i]!, begin, (begin += count * length));
+  return factors;
 }
