@@ -10,12 +10,20 @@ import {
   type ImageOptions,
 } from "@dinov2/cli";
 import { decoderVersions } from "@dinov2/data";
-import { evaluationSizes, pixelBackbone, vitBackbone, type Evaluator, type FrozenBackbone } from "@dinov2/evaluation";
+import {
+  evaluationSizes,
+  fingerprint,
+  openTask,
+  pixelBackbone,
+  vitBackbone,
+  type Evaluator,
+  type FrozenBackbone,
+} from "@dinov2/evaluation";
 import { RandomStream } from "@dinov2/foundation";
 import { useBackend } from "@dinov2/tensor";
+import { imageReadingOf } from "@dinov2/training";
 import { loadModel, VisionTransformer } from "@dinov2/vit";
 import { metricTable, writeResults, type BenchmarkResults } from "./results.ts";
-import { fingerprint, openTask } from "./task.ts";
 
 export interface BenchmarkOptions extends CommonOptions, ImageOptions {
   readonly model: string;
@@ -77,7 +85,7 @@ export async function runBenchmark(
 async function openBackbone({ model: source, untrained, size, resize, seed }: BenchmarkOptions): Promise<FrozenBackbone> {
   if (source === "pixels") return pixelBackbone(size ?? 16);
   const loaded = await loadModel(source);
-  const sizes = evaluationSizes(loaded.config, { cropSize: size, resizeSize: resize });
+  const sizes = { ...evaluationSizes(loaded.config, { cropSize: size, resizeSize: resize }), ...(await imageReadingOf(source)) };
   if (!untrained) return vitBackbone(source, loaded, sizes);
   const fresh = VisionTransformer.create(loaded.config, RandomStream.fromSeed(seed).split("untrained"));
   loaded.dispose();

@@ -1,16 +1,18 @@
 // What an evaluator sees of a network: how its images are prepared, and the features it gives. Legend: B images,
 // S side in pixels, D width.
 
+import type { ChannelOptions, Normalization } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import type { VisionTransformer } from "@dinov2/vit";
 
-/** The short side becomes `resizeSize` (bicubic, antialiased), then the middle `cropSize` square is taken. */
-export interface ImageSizes {
+/**
+ * The short side becomes `resizeSize` (bicubic, antialiased), then the middle `cropSize` square is taken. Channels and their
+ * normalisation, where they are not those of ImageNet's colours, are those that the model was trained with.
+ */
+export interface ImageSizes extends Partial<Normalization>, Pick<ChannelOptions, "channels" | "fullScale"> {
   readonly resizeSize: number;
   readonly cropSize: number;
-  /** Of the images, where they are not three; see `decodeChannels` in `data`. */
-  readonly channels?: number;
 }
 
 export interface FrozenBackbone {

@@ -37,6 +37,7 @@ export {
 } from "./checkpoint.ts";
 export { UnsavedStepsError } from "./checkpoint-keeper.ts";
 export { DamagedCheckpointError } from "./checkpoint-manifest.ts";
+export { imageReading, imageReadingOf, type ImageReading } from "./image-reading.ts";
 export { configPath, readRunRecipe } from "./run-folder.ts";
 export type { RunEvaluation } from "./run-evaluation.ts";
 export { NonFiniteStepsError } from "./watch/non-finite.ts";

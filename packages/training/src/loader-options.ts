@@ -1,13 +1,7 @@
 // A recipe's settings in the words of `@dinov2/data`.
 
-import {
-  type ImageDataset,
-  type LoaderOptions,
-  maskingOptions,
-  type MaskingOptions,
-  type Normalization,
-  normalizationFor,
-} from "@dinov2/data";
+import { type ImageDataset, type LoaderOptions, maskingOptions, type MaskingOptions } from "@dinov2/data";
+import { imageReading } from "./image-reading.ts";
 import type { Recipe } from "./recipe.ts";
 
 export function loaderOptions(
@@ -17,6 +11,7 @@ export function loaderOptions(
   onSkip: (name: string, reason: string) => void,
 ): LoaderOptions {
   const { crops, data } = recipe;
+  const { mean, standardDeviation, fullScale } = imageReading(recipe);
   return {
     dataset,
     batchSize: data.batchSize,
@@ -29,22 +24,18 @@ export function loaderOptions(
       globalScale: crops.globalScale,
       localScale: crops.localScale,
       blurSemantics: crops.blurSemantics,
-      ...normalizationOf(recipe),
+      mean,
+      standardDeviation,
     },
     masking: maskingOptionsOf(recipe),
     ...(data.workers !== null && { workers: data.workers }),
     pixelLimit: data.pixelLimit,
-    fullScale: data.fullScale,
+    fullScale,
     shuffleBytes: data.shuffleMebibytes * 2 ** 20,
     cacheBytes: data.cacheMebibytes * 2 ** 20,
     maxSkippedShare: data.maxSkippedShare,
     onSkip,
   };
-}
-
-function normalizationOf({ data }: Recipe): Normalization {
-  const { mean, standardDeviation } = normalizationFor(data.channels);
-  return { mean: data.mean ?? mean, standardDeviation: data.std ?? standardDeviation };
 }
 
 export function maskingOptionsOf({ masking, model }: Recipe): MaskingOptions {

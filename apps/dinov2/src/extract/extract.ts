@@ -12,6 +12,7 @@ import {
 import { evaluationSizes } from "@dinov2/evaluation";
 import { InputError } from "@dinov2/foundation";
 import { useBackend } from "@dinov2/tensor";
+import { imageReadingOf } from "@dinov2/training";
 import { loadModel, type VisionTransformer } from "@dinov2/vit";
 import { FeatureFile } from "./feature-file.ts";
 import { imageSource, tensorSource, type PixelSource } from "./pixel-source.ts";
@@ -58,9 +59,10 @@ export async function extract(options: ExtractOptions): Promise<void> {
   }
 }
 
-async function openSource({ images, size, resize }: ExtractOptions, { config }: VisionTransformer): Promise<PixelSource> {
+async function openSource({ model, images, size, resize }: ExtractOptions, { config }: VisionTransformer): Promise<PixelSource> {
   if (extname(images) !== ".safetensors") {
-    return imageSource(images, evaluationSizes(config, { cropSize: size, resizeSize: resize }));
+    const sizes = evaluationSizes(config, { cropSize: size, resizeSize: resize });
+    return imageSource(images, { ...sizes, ...(await imageReadingOf(model)) });
   }
   if (size !== undefined || resize !== undefined) {
     throw new InputError(`--size and --resize are for image files; the images in ${images} are taken as they are.`);
@@ -90,7 +92,7 @@ async function writeFeatures(
   watcher.progress("extracting", 0, source.count);
   try {
     for await (const batch of source.batches(reading)) {
-      const shape = [batch.count, 3, source.height, source.width] as const;
+      const shape = [batch.count, model.config.inChannels, source.height, source.width] as const;
       const features = await featuresOf(model, tokens, batch.images, shape);
       file ??= await FeatureFile.create(out, source.count, tensors, metadata);
       await file.append(batch.count, features);
