@@ -58,6 +58,32 @@ describe("dinov2 pretrain", () => {
     expect(await readdir(join(root, "interrupted/checkpoints", latest.trim()))).toContain("state.json");
   });
 
+  it("tests the teacher by k-NN between steps, on the images that it names or a part of those it trains on", async () => {
+    const every = ["--set", "watch.knnEverySteps=2"];
+    const own = ["--set", "watch.knnTrain=sides/train", "--set", "watch.knnTest=sides/val"];
+    for (const [out, ...more] of [["split", ...every], ["named", ...every, ...own]] as string[][]) {
+      const { code, stderr } = await dinov2(pretrain(out!, "--seed", "7", ...more), root);
+      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+      const lines = (await readFile(join(root, out!, "metrics.jsonl"), "utf8")).trim().split("\n");
+      const accuracies = lines.map((line) => (JSON.parse(line) as { knn_top1?: number }).knn_top1);
+      const accuracy = expect.toSatisfy((value: number) => value >= 0 && value <= 1) as number;
+      expect(accuracies).toEqual([undefined, accuracy, undefined, accuracy]);
+      const state = JSON.parse(await readFile(join(root, out!, "checkpoints/step-0000004/state.json"), "utf8")) as object;
+      expect(state).toMatchObject({ metric: { name: "knn_top1", value: accuracies[3] } });
+    }
+    // Watching changes nothing of what is learned.
+    const weights = (run: string) => readFile(join(root, run, "checkpoints/step-0000004/student.safetensors"));
+    expect((await weights("split")).equals(await weights("whole"))).toBe(true);
+    await expectRefusal([...pretrain("unlabelled", ...every), "--data", "mixed"], root, /mixed has no classes/);
+  });
+
+  it("stops after steps that are not finite, with the reason and the command that resumes", async () => {
+    const { code, stderr } = await dinov2(pretrain("hot", "--set", "optimizer.learningRate=1e30", "--set", "schedule.steps=9"), root);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Step \d+: skipped, .*is NaN.*\(1 in a row, the run stops at 3\)/m);
+    expect(stderr).toMatch(/^dinov2: Step \d+: .*3 steps in a row.*To resume: dinov2 pretrain --data colours --out hot .*--resume$/m);
+  });
+
   it("refuses to resume with a changed recipe, or to start over in a run folder, and changes nothing", async () => {
     const before = await readFile(join(root, "whole/metrics.jsonl"), "utf8");
     await expectRefusal([...pretrain("whole", "--set", "model.depth=3"), "--resume"], root, /changed recipe.*model\.depth: 2 → 3/);

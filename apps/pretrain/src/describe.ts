@@ -62,6 +62,10 @@ export const describeStop = (step: number, options: ResumeOptions): string =>
 export const describeUnsaved = ({ message }: Error, options: ResumeOptions): string =>
   `${message} Make room, then go on with: ${resumeCommand(options)}`;
 
+/** What a run says that stopped because its steps were not finite. */
+export const describeNonFinite = ({ message }: Error, options: ResumeOptions): string =>
+  `${message} To resume: ${resumeCommand(options)}`;
+
 const quote = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
 
 export function describeSummary(summary: PretrainSummary): string {

@@ -4,8 +4,18 @@
 
 import { backendOptions, type CommonOptions, printResult, Progress } from "@dinov2/cli";
 import { useBackend } from "@dinov2/tensor";
-import { configPath, loadRecipe, type MetricsRecord, pretrain, readRunRecipe, type Recipe, UnsavedStepsError } from "@dinov2/training";
-import { describeStart, describeStop, describeSummary, describeUnsaved } from "./describe.ts";
+import {
+  configPath,
+  loadRecipe,
+  type MetricsRecord,
+  NonFiniteStepsError,
+  pretrain,
+  readRunRecipe,
+  type Recipe,
+  UnsavedStepsError,
+} from "@dinov2/training";
+import { describeNonFinite, describeStart, describeStop, describeSummary, describeUnsaved } from "./describe.ts";
+import { openKnnEvaluation } from "./knn-evaluation.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 export interface PretrainCommandOptions extends CommonOptions {
@@ -25,6 +35,7 @@ export interface PretrainCommandOptions extends CommonOptions {
 
 export async function main(options: PretrainCommandOptions): Promise<void> {
   const recipe = await chooseRecipe(options);
+  const evaluation = await openKnnEvaluation(recipe, options.data);
   const backend = await useBackend(backendOptions(options));
 
   const progress = new Progress({ label: "pretraining", total: recipe.schedule.steps, unit: "steps" });
@@ -40,17 +51,25 @@ export async function main(options: PretrainCommandOptions): Promise<void> {
       onWarning: (message) => progress.note(message),
       onSkip: (name, reason) => progress.note(`Left out ${name}: ${reason}`),
       onStep: (record) => progress.update(record.step, describeStep(record)),
+      ...(evaluation && { evaluation }),
       signal: stop.signal,
     });
     progress.finish();
     if (!summary.finished) progress.note(describeStop(summary.step, options));
     printResult(options, summary, () => describeSummary(summary));
   } catch (error) {
-    throw error instanceof UnsavedStepsError ? new Error(describeUnsaved(error, options), { cause: error }) : error;
+    throw withResumeCommand(error, options);
   } finally {
     progress.clear();
     stop.release();
   }
+}
+
+/** A failure that a run can go on from, with the command that does. */
+function withResumeCommand(error: unknown, options: PretrainCommandOptions): unknown {
+  if (error instanceof UnsavedStepsError) return new Error(describeUnsaved(error, options), { cause: error });
+  if (error instanceof NonFiniteStepsError) return new Error(describeNonFinite(error, options), { cause: error });
+  return error;
 }
 
 async function chooseRecipe(options: PretrainCommandOptions): Promise<Recipe> {
@@ -63,4 +82,4 @@ async function chooseRecipe(options: PretrainCommandOptions): Promise<Recipe> {
 }
 
 const describeStep = ({ total_loss, images_per_second }: MetricsRecord) =>
-  `loss ${total_loss?.toFixed(3)}, ${images_per_second?.toFixed(1)} images/s`;
+  `${total_loss === undefined ? "skipped" : `loss ${total_loss.toFixed(3)}`}, ${images_per_second?.toFixed(1)} images/s`;

@@ -29,3 +29,4 @@ export {
   type KnnScore,
 } from "./knn.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
+export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";

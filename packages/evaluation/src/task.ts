@@ -1,14 +1,16 @@
-// From `--data`, `--test-data` and `--split` to images to learn from and images to test on, with the same labels.
+// From the names of one or two sources to images to learn from and images to test on, with the same labels.
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { openDataset, subset, type ImageDataset } from "@dinov2/data";
-import { stratifiedSplit, type ClassificationTask } from "@dinov2/evaluation";
 import { InputError, RandomStream } from "@dinov2/foundation";
+import type { ClassificationTask } from "./evaluator.ts";
+import { stratifiedSplit } from "./splits.ts";
 
 export interface TaskOptions {
   readonly data: string;
+  /** A source of its own for the images to test on. */
   readonly testData?: string;
   /** The share of images to test on, when the source is one labelled set. */
   readonly split: number;
@@ -24,7 +26,7 @@ export interface OpenedTask extends ClassificationTask {
 const TEST_NAMES = ["val", "test", "validation"];
 
 /**
- * The first that fits: `--test-data`; sub-folders `train` and `val` (or `test`, `validation`); a manifest with a `split`
+ * The first that fits: `testData`; sub-folders `train` and `val` (or `test`, `validation`); a manifest with a `split`
  * column of such words; else a random split of one labelled set, in which rows of one `group` of a manifest stay together.
  * @throws InputError without labels, with a class on the test side that cannot be learnt, or with an empty side
  */
