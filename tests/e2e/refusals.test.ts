@@ -71,7 +71,7 @@ describe("dinov2", () => {
     ["no run folder", () => ["pretrain", "--recipe", "tiny.yaml", "--data", "colours"], /--out is missing/],
     ["GPUs without a plan", () => pretrain({ "gpu-tflops": "3" }), /--gpu-tflops belongs to --plan, which is missing/],
     ["GPUs that cannot share a batch", () => pretrain({ gpus: "3" }, "--plan"), /batchSize is 4, which 3 GPUs cannot share.*--gpus 2/],
-    ["a recipe that starts from weights without any", () => pretrain({ recipe: "highres-518", set: "data.batchSize=4" }), /name them with --init/],
+    ["a recipe that starts from weights without any", () => pretrain({ set: "model.pretrained=true" }), /name them with --init/],
     ["weights of another architecture", () => pretrain({ init: "model.safetensors" }), /model\.safetensors does not fit .*unexpected \(backbone\.register_tokens\).*--init-partial/],
     ["weights to resume with", () => pretrain({ init: "model.safetensors" }, "--resume"), /--init starts a run and --resume goes on/],
     ["partial weights of nothing", () => pretrain({}, "--init-partial"), /--init-partial says how to take the weights of --init/],

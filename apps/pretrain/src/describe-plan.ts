@@ -57,8 +57,8 @@ function assumptions(plan: PretrainPlan): [string, string][] {
   const time =
     plan.gpu === null
       ? `${rate} TFLOP/s, as given, over a whole step`
-      : `${rate} TFLOP/s of each ${plan.gpu.toUpperCase()}, a third of its peak; the published ViT-L and ViT-g runs ` +
-        "achieved 0.30 to 0.38 of it. Small networks achieve less: give what yours does with --gpu-tflops.";
+      : `${rate} TFLOP/s of each ${plan.gpu.toUpperCase()}, a third of its ${plan.precision} peak, as the published runs of ` +
+        "ViT-L and ViT-g on A100s achieved (0.30 to 0.38). Small networks achieve less: give what yours does with --gpu-tflops.";
   return [
     ["time", time],
     ["memory", "the tensors of a step, without the engine's own; weights and moments whole on every GPU"],

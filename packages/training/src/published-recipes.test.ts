@@ -15,11 +15,14 @@ const highRes = await loadRecipe("highres-518");
 const peak = ({ optimizer, data }: Recipe) => peakLearningRate(optimizer, data.batchSize);
 
 describe("the short recipe", () => {
-  it("is the default configuration with chunked blocks", () => {
-    const { model, ...rest } = short;
-    const { model: modelDefaults, ...defaults } = parseRecipe({});
-    expect(model).toEqual({ ...modelDefaults, blockChunks: 4 });
-    expect(rest).toEqual(defaults);
+  it("is the default configuration with chunked blocks, on GPUs of 64 images", () => {
+    const defaults = parseRecipe({});
+    expect(short).toEqual({
+      ...defaults,
+      model: { ...defaults.model, blockChunks: 4 },
+      // KoLeo looks among the images of one GPU.
+      loss: { ...defaults.loss, koleoImages: 64 },
+    });
   });
 
   it("trains 125,000 steps of 64 images on each of 32 GPUs, up to 5.657e-3", () => {
@@ -30,9 +33,9 @@ describe("the short recipe", () => {
 });
 
 describe.each([
-  ["vitl14-long-imagenet22k", long, "large", 32 * 96],
-  ["vitg14-long-lvd142m", giant, "giant2", 12 * 256],
-] as const)("the long recipe %s", (_, recipe, size, batchSize) => {
+  ["vitl14-long-imagenet22k", long, "large", 32, 96],
+  ["vitg14-long-lvd142m", giant, "giant2", 12, 256],
+] as const)("the long recipe %s", (_, recipe, size, imagesPerGpu, gpus) => {
   it("differs from the short one in what is published, and in nothing else", () => {
     expect(recipe).toEqual({
       ...short,
@@ -41,11 +44,12 @@ describe.each([
         dino: { prototypes: 131072, layers: 3, hiddenDim: 2048, bottleneckDim: 384 },
         ibot: { separate: true, prototypes: 131072, layers: 3, hiddenDim: 2048, bottleneckDim: 256 },
       },
+      loss: { ...short.loss, koleoImages: imagesPerGpu },
       teacher: { ...short.teacher, targets: "sinkhorn-knopp", momentum: 0.994 },
       optimizer: { ...short.optimizer, learningRate: 2e-4, layerwiseDecay: 1, finalWeightDecay: 0.2 },
       schedule: { steps: 500 * 1250, warmupSteps: 80 * 1250, freezeLastLayerSteps: 1250 },
       crops: { ...short.crops, localSize: 98 },
-      data: { ...short.data, batchSize },
+      data: { ...short.data, batchSize: imagesPerGpu * gpus },
     });
     expect(peak(recipe)).toBeCloseTo(3.464e-4, 7);
   });

@@ -26,24 +26,30 @@ export function cropTokens({ model, crops }: Pick<Recipe, "model" | "crops">) {
 export function stepFlops(recipe: Recipe): number {
   const config = backboneConfig(recipe);
   const { globalTokens, localTokens } = cropTokens(recipe);
-  const { crops, data, heads } = recipe;
+  const { crops, data, heads, efficiency } = recipe;
   const images = data.batchSize;
-  const hidden = hiddenPatchesPerImage(recipe);
-  const globals = { count: 2 * images, tokens: globalTokens, read: 1 + hidden / 2 };
+  const patches = patchRowsPerImage(recipe);
+  const globals = { count: 2 * images, tokens: globalTokens, read: 1 + patches / 2 };
   const locals = { count: crops.localCount * images, tokens: localTokens, read: 1 };
 
   const clsRow = headFlops(config.embedDim, heads.dino);
   const patchRow = headFlops(config.embedDim, heads.ibot.separate ? heads.ibot : heads.dino);
-  const headsOfGlobals = images * (2 * clsRow + hidden * patchRow);
+  const headsOfGlobals = images * (2 * clsRow + patches * patchRow);
   const teacher = backboneFlops({ ...config, dropPathRate: 0 }, globals) + headsOfGlobals;
-  const student = backboneFlops(config, globals) + backboneFlops(config, locals) + headsOfGlobals + locals.count * clsRow;
-  return teacher + 3 * student;
+  const computed = { ...config, dropPathRate: computedDropRate(recipe) };
+  const backbone = backboneFlops(computed, globals) + backboneFlops(computed, locals);
+  const passes = efficiency.recomputeBlocks ? 4 : 3;
+  return teacher + passes * backbone + 3 * (headsOfGlobals + locals.count * clsRow);
 }
 
-/** In both global crops of an image together, on average. */
-export function hiddenPatchesPerImage({ model, crops, masking }: Pick<Recipe, "model" | "crops" | "masking">): number {
-  const patches = (crops.globalSize / model.patchSize) ** 2;
-  return 2 * patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2);
+/** The rate of stochastic depth as far as it saves work. */
+export const computedDropRate = ({ model, efficiency }: Pick<Recipe, "model" | "efficiency">): number =>
+  efficiency.skipDropped ? model.dropPathRate : 0;
+
+/** Patches of both global crops of an image that go through a head, on average. */
+export function patchRowsPerImage({ model, crops, masking, efficiency }: Pick<Recipe, "model" | "crops" | "masking" | "efficiency">): number {
+  const patches = 2 * (crops.globalSize / model.patchSize) ** 2;
+  return efficiency.headsOnHiddenOnly ? patches * masking.probability * ((masking.ratio[0] + masking.ratio[1]) / 2) : patches;
 }
 
 /** Sequences of one length, `read` tokens of each through the last feed-forward layer. */

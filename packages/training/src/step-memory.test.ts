@@ -1,11 +1,12 @@
 import { RandomStream, tf, useBackend } from "@dinov2/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { disposeBatch } from "./batch.ts";
+import { disposeBatch, toTensors } from "./batch.ts";
+import { splitBatch } from "./split-batch.ts";
 import { pretrainStep } from "./pretrain-step.ts";
 import { parseRecipe, type RecipeInput } from "./recipe.ts";
 import { createSchedules } from "./schedules.ts";
 import { stepMemory } from "./step-memory.ts";
-import { noiseBatch } from "./testing.ts";
+import { collatedNoise } from "./testing.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 /** The data of tensors, which TF.js' own count has twice where two tensors share them. */
@@ -44,20 +45,20 @@ async function measuredPeak(settings: RecipeInput): Promise<number> {
   const recipe = parseRecipe(settings);
   const watch = new DataWatch();
   const state = createTrainingState(recipe);
-  const batch = noiseBatch(recipe);
-  for (const step of [1, 2]) await pretrainStep(state, batch, createSchedules(recipe)(step), recipe, RandomStream.fromSeed(step));
-  disposeBatch(batch);
+  const parts = splitBatch(collatedNoise(recipe), recipe.efficiency.accumulationSteps).map(toTensors);
+  for (const step of [1, 2]) await pretrainStep(state, parts, createSchedules(recipe)(step), recipe, RandomStream.fromSeed(step));
+  parts.forEach(disposeBatch);
   disposeTrainingState(state);
   watch.stop();
   return watch.peak;
 }
 
 const small = {
-  model: { size: "tiny", patchSize: 8, depth: 4, dropPathRate: 0 },
+  model: { size: "tiny", patchSize: 8, depth: 3, dropPathRate: 0 },
   heads: { dino: { prototypes: 1024, hiddenDim: 512, bottleneckDim: 128 } },
   crops: { globalSize: 48, localSize: 24, localCount: 4 },
   schedule: { steps: 100, warmupSteps: 0 },
-  data: { batchSize: 8 },
+  data: { batchSize: 4 },
 } satisfies RecipeInput;
 
 const manyPrototypes = {
@@ -85,6 +86,9 @@ describe("the count of a step's memory", () => {
     ["stochastic depth", { ...small, model: { ...small.model, dropPathRate: 0.4 } }],
     ["SwiGLU and registers", { ...small, model: { ...small.model, ffnLayer: "swiglufused", registerTokens: 4 } }],
     ["two heads of many prototypes, Sinkhorn-Knopp", manyPrototypes],
+    ["two parts of a batch", { ...manyPrototypes, efficiency: { accumulationSteps: 2 } }],
+    ["blocks that are run again", { ...small, model: { ...small.model, depth: 6 }, efficiency: { recomputeBlocks: true } }],
+    ["dropped samples computed", { ...small, model: { ...small.model, dropPathRate: 0.4 }, efficiency: { skipDropped: false } }],
     ["a large network on few small crops", largeNetwork],
   ])("is within 5 % of the tensors of a step: %s", async (_name, settings) => {
     const ratio = stepMemory(parseRecipe(settings), "fp32").peak / (await measuredPeak(settings));

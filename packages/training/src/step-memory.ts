@@ -7,7 +7,7 @@
 import { dropPathRates, ffnHiddenWidth, isSwiglu, keptCount, type VisionTransformerConfig } from "@dinov2/vit";
 import { backboneConfig, parameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
-import { cropTokens, hiddenPatchesPerImage } from "./step-cost.ts";
+import { computedDropRate, cropTokens, patchRowsPerImage } from "./step-cost.ts";
 
 /** In bytes. The parts are not all there at once; `peak` is the most that is. */
 export interface StepMemory {
@@ -36,18 +36,23 @@ const partOfLogits = (rows: number, prototypes: number) => Math.min(rows * proto
 
 /** Memory of one step of `recipe.data.batchSize` images on one device. */
 export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {
+  const parts = recipe.efficiency.accumulationSteps;
+  const ofPart: Recipe = { ...recipe, data: { ...recipe.data, batchSize: recipe.data.batchSize / parts } };
   const counts = parameterCounts(recipe);
   const all = float * (counts.backbone + counts.dinoHead + counts.ibotHead);
-  const { blocks, workspace, ...forward } = backboneMemory(recipe, precision);
-  const heads = headMemory(recipe, precision);
-  const activations = forward.embedding + blocks + heads.activations;
+  const { embedding, blocks, largestBlock, workspace } = backboneMemory(ofPart, precision);
+  const heads = headMemory(ofPart, precision, recipe.teacher.sinkhornOver === "step" ? parts : 1);
+  const activations = embedding + blocks + heads.activations;
   const batch = batchBytes(recipe);
+  // With parts, the targets of all are there to the end, and the gradients of those before.
+  const kept = parts > 1 ? all + heads.held : 0;
   const phases = [
     heads.teacher,
-    activations + heads.targets + heads.gradientsOfPrototypes,
+    kept + activations + heads.held * (parts > 1 ? 0 : 1) + heads.part + heads.gradientsOfPrototypes,
     // The heads' gradients come first, while the blocks' activations are all there.
-    forward.embedding + blocks + float * (counts.dinoHead + counts.ibotHead) + workspace,
-    all,
+    kept + embedding + blocks + float * (counts.dinoHead + counts.ibotHead) + workspace,
+    // The first block's come last, beside all gradients.
+    kept + embedding + largestBlock + all + workspace,
   ];
   return {
     student: all,
@@ -57,11 +62,13 @@ export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {
     gradients: all,
     // The hidden patches are counted by their average, which need not be whole.
     activations: Math.round(activations),
-    targets: Math.round(heads.targets),
+    targets: Math.round(heads.held + heads.part),
     workspace: Math.round(workspace),
     peak: Math.round(4 * all + batch + Math.max(...phases)),
   };
 }
+
+const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
 
 /** Normalised crops, and a byte of mask for each patch. */
 function batchBytes({ model, crops, data }: Recipe): number {
@@ -78,31 +85,35 @@ function backboneMemory(recipe: Recipe, precision: Precision) {
     { count: 2 * data.batchSize, tokens: globalTokens },
     ...(crops.localCount > 0 ? [{ count: crops.localCount * data.batchSize, tokens: localTokens }] : []),
   ];
-  const keptTokens = (rate: number) => segments.reduce((sum, { count, tokens }) => sum + keptCount(count, rate) * tokens, 0);
-  const rates = dropPathRates(config);
-  const [attention, feedForward] = blockBytesPerToken(config, precision);
+  const keptTokens = (rate: number) => sumOf(segments.map(({ count, tokens }) => keptCount(count, rate) * tokens));
+  const rates = dropPathRates({ ...config, dropPathRate: computedDropRate(recipe) });
+  // A branch that computes what stochastic depth drops keeps its result, to take it out of the gradient.
+  const result = config.dropPathRate > computedDropRate(recipe) ? float * config.embedDim : 0;
+  const [attention, feedForward] = blockBytesPerToken(config, precision).map((bytes) => bytes + result) as [number, number];
   const blocks = rates.map((rate, block) => {
     const ffnTokens = block === config.depth - 1 ? tokensRead(recipe) : keptTokens(rate);
     return keptTokens(rate) * attention + ffnTokens * feedForward;
   });
+  const stream = float * keptTokens(0) * config.embedDim;
   const prefix = 1 + config.numRegisterTokens;
-  const patches = segments.reduce((sum, { count, tokens }) => sum + count * (tokens - prefix), 0);
+  const patches = sumOf(segments.map(({ count, tokens }) => count * (tokens - prefix)));
   const globalPatches = segments[0]!.count * (globalTokens - prefix);
   return {
     // Flattened patches for the projection's gradient, and the embedded ones that masks are laid over.
     embedding: float * (patches * config.inChannels * config.patchSize ** 2 + globalPatches * config.embedDim),
-    blocks: blocks.reduce((sum, bytes) => sum + bytes, 0),
+    // A block that is run again keeps its input alone, until its turn comes.
+    blocks: recipe.efficiency.recomputeBlocks
+      ? config.depth * stream + Math.max(...blocks)
+      : sumOf(blocks),
+    largestBlock: Math.max(...blocks),
     // The feed-forward layer of the last block but one on the way back; of the only one, the few rows that are read.
-    workspace:
-      config.depth > 1
-        ? keptTokens(rates.at(-2)!) * feedForwardWorkspace(config, precision) + float * keptTokens(0) * config.embedDim
-        : float * keptTokens(0) * 4 * config.embedDim,
+    workspace: config.depth > 1 ? keptTokens(rates.at(-2)!) * feedForwardWorkspace(config, precision) + stream : 4 * stream,
   };
 }
 
 /** Class tokens of all crops, and hidden patches. */
 function tokensRead({ data, crops, ...recipe }: Recipe): number {
-  return data.batchSize * (2 + crops.localCount + hiddenPatchesPerImage({ ...recipe, crops }));
+  return data.batchSize * (2 + crops.localCount + patchRowsPerImage({ ...recipe, crops }));
 }
 
 /** Products' results are stored in half the bytes with bf16. */
@@ -129,10 +140,11 @@ function feedForwardWorkspace(config: VisionTransformerConfig, precision: Precis
   return productBytes(precision) * (2 * activated + hiddenNumbers(config)) + float * config.embedDim;
 }
 
-function headMemory(recipe: Recipe, precision: Precision) {
+/** @param partsHeld how many parts' targets Sinkhorn-Knopp makes at once */
+function headMemory(recipe: Recipe, precision: Precision, partsHeld: number) {
   const { data, crops, heads, teacher } = recipe;
   const cls = { rows: 2 * data.batchSize, head: heads.dino };
-  const patches = { rows: data.batchSize * hiddenPatchesPerImage(recipe), head: heads.ibot.separate ? heads.ibot : heads.dino };
+  const patches = { rows: data.batchSize * patchRowsPerImage(recipe), head: heads.ibot.separate ? heads.ibot : heads.dino };
   const width = backboneConfig(recipe).embedDim;
   const studentCls = (2 + crops.localCount) * data.batchSize;
   const keptOfRow = ({ layers, hiddenDim, bottleneckDim }: Recipe["heads"]["dino"]) =>
@@ -140,14 +152,17 @@ function headMemory(recipe: Recipe, precision: Precision) {
   const used = heads.ibot.separate
     ? [{ ...heads.dino, rows: studentCls }, { ...heads.ibot, rows: patches.rows }]
     : [{ ...heads.dino, rows: studentCls + patches.rows }];
-  const assignments = [cls, patches].map(({ rows, head }) => float * rows * head.prototypes);
+  const assignments = [cls, patches].map(({ rows, head }) => float * partsHeld * rows * head.prototypes);
   const held = teacher.targets === "sinkhorn-knopp" ? assignments[0]! + assignments[1]! : 0;
+  const prototypeNumbers = used.map(({ prototypes, bottleneckDim }) => prototypes * bottleneckDim);
   // Logits, their exponentials, targets and gradients, of a part of the rows: six at once.
   const part = float * 6 * Math.max(...used.map(({ rows, prototypes }) => partOfLogits(rows, prototypes)));
   return {
     activations: studentCls * keptOfRow(heads.dino) + patches.rows * keptOfRow(patches.head),
-    targets: held + part,
-    gradientsOfPrototypes: float * used.reduce((sum, { prototypes, bottleneckDim }) => sum + prototypes * bottleneckDim, 0),
+    held,
+    part,
+    // One of them twice, while the norm is taken out of it.
+    gradientsOfPrototypes: float * (sumOf(prototypeNumbers) + Math.max(...prototypeNumbers)),
     // Sinkhorn-Knopp balances logits into probabilities: both are there, of the patches beside the class tokens' probabilities.
     teacher: teacher.targets === "sinkhorn-knopp" ? held + Math.max(...assignments) : part,
   };
