@@ -1,11 +1,13 @@
-"""The peer of `bench augment`: the 2 + 8 multi-crop of DINOv2 with torchvision on Pillow images.
+"""The peer of `bench augment` and `bench input`: the 2 + 8 multi-crop of DINOv2 with torchvision on Pillow images.
 
-Reads one JSON request a line, {"workers": 0, "batches": 8}, and answers with {"seconds": ..., "cpuSeconds": ...} (of this process
-alone) for that many batches from a data loader in full swing. One torch thread per process, as the reference's loader processes have.
+Reads one JSON request a line. {"workers": 0, "batches": 8} is answered with {"seconds": ..., "cpuSeconds": ...} (of this process
+alone) for that many batches from a data loader in full swing; {"memory": true} with {"bytes": ...}, what this process and its
+children hold, shared pages once. One torch thread per process, as the reference's loader processes have.
 """
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 import PIL
@@ -62,6 +64,13 @@ def stream(dataset, workers, batch_size):
     return iter(DataLoader(dataset, **options))
 
 
+def held_bytes():
+    """Proportional set size of this process and the loader processes it started."""
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+    rollups = [Path(f"/proc/{process}/smaps_rollup").read_text() for process in ["self", *children]]
+    return sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line.startswith("Pss:")) * 1024
+
+
 def main():
     torch.set_num_threads(1)
     dataset, batch_size = MultiCrop(sys.argv[1]), int(sys.argv[2])
@@ -70,6 +79,9 @@ def main():
     streams = {}
     for line in sys.stdin:
         request = json.loads(line)
+        if "memory" in request:
+            print(json.dumps({"bytes": held_bytes()}), flush=True)
+            continue
         workers = request["workers"]
         if workers not in streams:
             streams[workers] = stream(dataset, workers, batch_size)

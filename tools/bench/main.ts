@@ -10,6 +10,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOpti
   augment: () => import("./augment.ts"),
   efficiency: () => import("./efficiency.ts"),
   engine: () => import("./engine.ts"),
+  input: () => import("./input.ts"),
   ops: () => import("./ops.ts"),
   step: () => import("./step.ts"),
 };

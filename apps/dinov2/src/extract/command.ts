@@ -19,7 +19,7 @@ export function extractCommand(): Command {
     .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder")
     .requiredOption(
       "--images <SRC>",
-      "image folder, glob or CSV manifest; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",
+      "image folder, glob, CSV or Parquet manifest, or tar shards; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",
     )
     .requiredOption("--out <FILE>", "the .safetensors file to write")
     .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"));
