@@ -20,7 +20,11 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], root);
 }
 
-const show = (value: unknown) => (value === undefined ? "nothing" : JSON.stringify(value));
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  // JSON writes numbers that are not finite as null.
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+}
 
 /** "unknown key "model.dept", did you mean "model.depth"" */
 export function unknownKey(key: string, knownKeys: readonly string[]): string {

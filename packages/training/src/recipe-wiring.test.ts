@@ -1,11 +1,15 @@
 // Every setting of a recipe reaches the part that it is for: each has a value here that is not its default.
 
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { tf, useBackend } from "@dinov2/tensor";
 import { expect, it } from "vitest";
 import { loaderOptions } from "./loader-options.ts";
 import { backboneConfig, namedParameters } from "./network.ts";
-import { parseRecipe } from "./recipe.ts";
-import { tinyRecipe } from "./testing.ts";
+import { pretrain } from "./pretrain.ts";
+import { parseRecipe, type Recipe, recipeKeys } from "./recipe.ts";
+import { tinyRecipe, writeImages } from "./testing.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 it("the loader gets the crops, the masks and the data settings", () => {
@@ -111,4 +115,38 @@ it("the optimiser gets its settings, and the parameters their shares of the lear
   expect(tensors[`${name}.exp_avg_sq`]!.data[0]).toBe(1); // (1 - beta2) · 2²
   expect(namedParameters(state.student).get(name)!.dataSync()[0]).toBeCloseTo(1 - 2 / (2 + 0.5), 6);
   disposeTrainingState(state);
+});
+
+/** The same recipe, which notes the keys that are read; to be written out as JSON reads none. */
+function observed<T extends object>(part: T, read: Set<string>, prefix = ""): T {
+  return new Proxy(part, {
+    get(target, name) {
+      if (name === "toJSON") return () => target;
+      const value: unknown = Reflect.get(target, name);
+      if (typeof name !== "string") return value;
+      const isSection = typeof value === "object" && value !== null && !Array.isArray(value);
+      if (isSection) return observed(value, read, `${prefix}${name}.`);
+      read.add(prefix + name);
+      return value;
+    },
+  });
+}
+
+it("a run reads every key there is, in one of its ways", async () => {
+  await useBackend({ name: "cpu" });
+  const images = await mkdtemp(join(tmpdir(), "images-"));
+  for (const label of ["one", "other"]) await writeImages(join(images, label), 8);
+  const read = new Set<string>();
+  const run = async (recipe: Recipe) =>
+    pretrain({ recipe: observed(recipe, read), data: images, out: join(await mkdtemp(join(tmpdir(), "run-")), "run") });
+
+  await run(tinyRecipe({ schedule: { steps: 2 }, checkpoint: { everySteps: 1, keep: 1 }, watch: { knnEverySteps: 1 } }));
+  const head = { prototypes: 16, layers: 2, hiddenDim: 16, bottleneckDim: 8 };
+  const heads = { dino: head, ibot: { separate: true, ...head } };
+  await run(tinyRecipe({ schedule: { steps: 1, warmupSteps: 0 }, teacher: { targets: "sinkhorn-knopp" }, heads }));
+  const explodes = { optimizer: { learningRate: 1e30 }, schedule: { warmupSteps: 0 } };
+  await expect(run(tinyRecipe(explodes))).rejects.toThrow("total_loss");
+  // What is tested between steps is the app's matter: `apps/pretrain/src/knn-evaluation.ts`.
+  const ofTheApp = ["watch.knnTrain", "watch.knnTest", "watch.knnImages"];
+  expect(recipeKeys.filter((key) => !read.has(key))).toEqual(ofTheApp);
 });

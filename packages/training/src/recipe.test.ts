@@ -119,6 +119,51 @@ describe("loadRecipe", () => {
     await expect(loadRecipe(file, ["model={}"])).rejects.toThrow("unknown key");
   });
 
+  it.each<[change: string, complaint: string]>([
+    ["data.batchSize=many", 'data.batchSize is "many", expected a number'],
+    ["data.batchSize=1.5", "data.batchSize is 1.5, expected a whole number"],
+    ["data.batchSize=0", "data.batchSize is 0, expected at least 1"],
+    ["data.batchSize=null", "data.batchSize is null, expected a number"],
+    ["data.batchSize=", "data.batchSize is null, expected a number"],
+    ["model.qkvBias=1", "model.qkvBias is 1, expected a boolean"],
+    ["model.qkvBias=yes", 'model.qkvBias is "yes", expected a boolean'],
+    ["model.dropPathRate=1", "model.dropPathRate is 1, expected less than 1"],
+    ["teacher.momentum=1.01", "teacher.momentum is 1.01, expected at most 1"],
+    ["optimizer.learningRate=-1", "optimizer.learningRate is -1, expected more than 0"],
+    ["optimizer.learningRate=1e999", "optimizer.learningRate is Infinity, expected a number"],
+    ["teacher.targets=softmax", 'teacher.targets is "softmax", expected one of centering, sinkhorn-knopp'],
+    ["masking.ratio=0.3", "masking.ratio is 0.3, expected a list of two numbers"],
+    ["masking.ratio=[0.1, 0.2, 0.3]", "expected 2 numbers"],
+    ["masking.ratio=[a, b]", 'masking.ratio.0 is "a", expected a number'],
+    ["masking.ratio=[0.1", "the value is not readable"],
+    ["model.size=[small]", 'model.size is ["small"], expected one of tiny, small'],
+    ["model.size={small: 1}", "expected one of tiny, small"],
+    ["seed=-1", "seed is -1, expected at least 0"],
+  ])("refuses --set %s", async (change, complaint) => {
+    const error: unknown = await loadRecipe(file, [change]).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).toContain(complaint);
+  });
+
+  it("takes null where a key may have none, and an empty recipe file as all defaults", async () => {
+    expect((await loadRecipe(file, ["model.embedDim=null"])).model.embedDim).toBeNull();
+    const empty = join(await mkdtemp(join(tmpdir(), "recipe-")), "empty.yaml");
+    await writeFile(empty, "# nothing\n");
+    expect(await loadRecipe(empty)).toEqual(parseRecipe({}));
+    expect((await loadRecipe(empty, ["model.size=small"])).model.size).toBe("small");
+  });
+
+  it("refuses a section that is no group of keys, with or without a change in it", async () => {
+    const odd = join(await mkdtemp(join(tmpdir(), "recipe-")), "odd.yaml");
+    for (const text of ["model: small\n", "- model\n", "small\n"]) {
+      await writeFile(odd, text);
+      await expect(loadRecipe(odd)).rejects.toThrow("expected a group of keys");
+      await expect(loadRecipe(odd, ["model.depth=3"])).rejects.toThrow(/--set model\.depth=3: .* expected a group of keys/);
+    }
+    await writeFile(odd, "model:\n");
+    expect((await loadRecipe(odd, ["model.depth=3"])).model.depth).toBe(3);
+  });
+
   it("names the nearest recipe for an unknown one", async () => {
     await expect(loadRecipe("vitti8-dem")).rejects.toThrow('did you mean "vitti8-demo"?');
     await expect(loadRecipe("/nowhere/x.yaml")).rejects.toThrow("Recipe file /nowhere/x.yaml is not there");

@@ -77,19 +77,24 @@ async function recipePath(nameOrPath: string): Promise<string> {
 
 /** Sets `section.key=value` in a copy of `settings`. A value is read as YAML: 3, 1e-4, true, null, [0.1, 0.5], word. */
 function applyChanges(settings: unknown, changes: readonly string[]): unknown {
-  const changed = structuredClone(settings) as Record<string, unknown>;
+  const changed = structuredClone(settings);
   for (const change of changes) {
     const [, key, text] = /^([\w.]+)=(.*)$/s.exec(change) ?? [];
     if (key === undefined || text === undefined) {
       throw new InputError(`--set ${change} is not key=value, as in --set data.batchSize=32.`);
     }
     if (!recipeKeys.includes(key)) throw new InputError(sentence(`--set ${change}: ${unknownKey(key, recipeKeys)}`));
-    let node = changed;
     const path = key.split(".");
-    for (const section of path.slice(0, -1)) node = (node[section] ??= {}) as Record<string, unknown>;
+    let node = requireGroup(changed, "the recipe", change);
+    for (const section of path.slice(0, -1)) node = requireGroup((node[section] ??= {}), section, change);
     node[path.at(-1)!] = changeValue(change, text);
   }
   return changed;
+}
+
+function requireGroup(value: unknown, name: string, change: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new InputError(`--set ${change}: ${name} is ${JSON.stringify(value)} in the recipe file, expected a group of keys.`);
 }
 
 function changeValue(change: string, text: string): unknown {
