@@ -6,12 +6,13 @@ const hostile = `"><script>alert('x')</script>`;
 
 const metrics = Array.from({ length: 150 }, (_, i) => ({
   step: i + 1,
-  total_loss: 10 - i / 50,
+  // A step that was skipped has no loss.
+  ...(i !== 70 && { total_loss: 10 - i / 50 }),
   dino_local_crops_loss: 8 - i / 50,
   ibot_loss: 2,
   other_term_loss: 0.1,
   learning_rate: i * 1e-5,
-  ...(i % 50 === 0 && { knn_accuracy: i / 200 }),
+  ...(i % 50 === 0 && { knn_accuracy: i / 200, feature_rank: 1 + i / 10 }),
 }));
 
 const report: PretrainReport = {
@@ -76,9 +77,10 @@ describe("a pretraining report", () => {
       "DINO, local crops",
       "iBOT, masked patches",
       "other term loss",
+      "Directions that features use",
       "Learning rate",
     ]);
-    expect(html.match(/<svg /g)).toHaveLength(6);
+    expect(html.match(/<svg /g)).toHaveLength(7);
   });
 
   it("colours figures by the page's variables, so that they follow the colour scheme", () => {

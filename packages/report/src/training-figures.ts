@@ -44,6 +44,20 @@ const groups: readonly PanelGroup[] = [
     others: /_loss$/,
   },
   {
+    title: "Does the teacher tell images apart?",
+    explanation:
+      "Collapse shows here first. Spread of features: 1 is even over all directions, 0 is all images alike. Targets that are " +
+      "sharper than uniform, and many prototypes in use, are healthy.",
+    measured: true,
+    panels: [
+      { measure: "feature_std", title: "Spread of features" },
+      { measure: "feature_rank", title: "Directions that features use" },
+      { measure: "neighbour_distance", title: "Distance to the nearest image" },
+      { measure: "target_entropy", title: "Entropy of a target" },
+      { measure: "prototypes_used", title: "Prototypes in use" },
+    ],
+  },
+  {
     title: "Schedules",
     explanation: "Set by the recipe, not measured.",
     measured: false,
