@@ -42,7 +42,8 @@ export async function openKnnEvaluation(recipe: Recipe, data: string): Promise<R
   };
 }
 
-function atMost(dataset: ImageDataset, count: number | null, random: RandomStream): ImageDataset {
+/** `count` images drawn at random, in their order; all when there are no more, or for null. */
+export function atMost(dataset: ImageDataset, count: number | null, random: RandomStream): ImageDataset {
   if (count === null || dataset.length <= count) return dataset;
   const rows = random.permutation(dataset.length).slice(0, count);
   return subset(dataset, rows.sort((a, b) => a - b));

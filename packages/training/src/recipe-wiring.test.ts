@@ -11,6 +11,7 @@ import { pretrain } from "./pretrain.ts";
 import { parseRecipe, type Recipe, recipeKeys } from "./recipe.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
+import { RunWatch, type WatchEvent } from "./watch/run-watch.ts";
 
 it("the loader gets the crops, the masks and the data settings", () => {
   const bands = { channels: 2, mean: [0.1, 0.2], std: [0.3, 0.4], fullScale: 4095 };
@@ -149,4 +150,16 @@ it("a run reads every key there is, in one of its ways", async () => {
   // What is tested between steps is the app's matter: `apps/pretrain/src/knn-evaluation.ts`.
   const ofTheApp = ["watch.knnTrain", "watch.knnTest", "watch.knnImages"];
   expect(recipeKeys.filter((key) => !read.has(key))).toEqual(ofTheApp);
+});
+
+it("the watch gets how many steps to bear, and what a spike is", async () => {
+  const events: string[] = [];
+  const recipe = tinyRecipe({ watch: { maxNonFiniteSteps: 2, spikeWindow: 4, spikeThreshold: 30, skipSpikes: true } });
+  const onEvent = ({ message }: WatchEvent) => Promise.resolve(void events.push(message));
+  const watch = new RunWatch({ recipe, headsAreRandom: false, onEvent });
+  for (let step = 1; step <= 2; step++) await watch.afterStep(step, { total_loss: 10 }, []);
+  // A deviation counts as at least 1 % of the median: 30 of them are 3.
+  expect([12.9, 13.1].map((total_loss) => watch.mayUpdate({ total_loss }))).toEqual([true, false]);
+  await watch.afterStep(3, { total_loss: NaN }, []);
+  expect(events.at(-1)).toMatch(/the run stops at 2/);
 });

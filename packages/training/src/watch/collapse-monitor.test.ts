@@ -27,9 +27,9 @@ async function measure(changes: RecipeInput = {}, change: (state: TrainingState)
   return measures!;
 }
 
-const run = { prototypes: 16, width: 12, crops: 16, isWarmedUp: true };
-const names = (measures: CollapseMeasures, isWarmedUp = true) =>
-  collapseWarnings(measures, { ...run, isWarmedUp }).map(({ name }) => name);
+const run = { prototypes: 16, width: 12, crops: 16, isUnderWay: true };
+const names = (measures: CollapseMeasures, isUnderWay = true) =>
+  collapseWarnings(measures, { ...run, isUnderWay }).map(({ name }) => name);
 
 const setTeacher = (name: string, values: (old: tf.Tensor) => tf.Tensor) => (state: TrainingState) => {
   const variable = namedParameters(state.teacher).get(name)!;

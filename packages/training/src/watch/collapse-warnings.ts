@@ -9,8 +9,8 @@ export interface MonitoredRun {
   readonly width: number;
   /** Crops that were measured. */
   readonly crops: number;
-  /** A network that has learned nothing tells nothing apart either: most of the warnings wait for the end of the warm-up. */
-  readonly isWarmedUp: boolean;
+  /** A network that has learned nothing yet tells nothing apart either: most of the warnings wait until it had time to. */
+  readonly isUnderWay: boolean;
 }
 
 export interface CollapseWarning {
@@ -27,8 +27,8 @@ export function collapseWarnings(measures: CollapseMeasures, run: MonitoredRun):
   const warn = (name: CollapseWarning["name"], found: string, whatToDo: string) =>
     warnings.push({ name, message: `${found} ${whatToDo}` });
 
-  const { prototypes, crops, width, isWarmedUp } = run;
-  const fewest = isWarmedUp ? Math.max(1.5, 0.02 * Math.min(prototypes, crops)) : 1.1;
+  const { prototypes, crops, width, isUnderWay } = run;
+  const fewest = isUnderWay ? Math.max(1.5, 0.02 * Math.min(prototypes, crops)) : 1.1;
   // exp of the information that a target has about its image.
   const toldApart = prototypes_used / Math.exp(target_entropy);
   if (prototypes_used < fewest) {
@@ -37,14 +37,14 @@ export function collapseWarnings(measures: CollapseMeasures, run: MonitoredRun):
       `Targets use ${prototypes_used.toFixed(1)} of ${prototypes} prototypes on ${crops} crops: to the teacher images look alike (collapse).`,
       "Start again with teacher.targets=sinkhorn-knopp, a higher teacher.startTemperature or a lower optimizer.learningRate.",
     );
-  } else if (isWarmedUp && toldApart < 1.1) {
+  } else if (isUnderWay && toldApart < 1.1) {
     warn(
       "same-targets",
       `All images get the same target, of entropy ${target_entropy.toFixed(2)} (${Math.log(prototypes).toFixed(2)} is uniform): there is nothing to learn from it.`,
       "Start again with a lower teacher.startTemperature and teacher.temperature, or a lower optimizer.learningRate.",
     );
   }
-  if (!isWarmedUp) return warnings;
+  if (!isUnderWay) return warnings;
   if (feature_std < 0.05) {
     warn("same-features", `Features hardly differ between images: standard deviation ${feature_std.toFixed(3)}, where 1 is well spread.`, remedy);
   }

@@ -64,7 +64,7 @@ it("measures collapse every so many steps, and warns once until it is over", asy
   const { recipe, watch, events } = watching({ monitorEverySteps: 2 });
   const state = createTrainingState(recipe);
   const batch = noiseBatch(recipe);
-  // Features of an untrained network are nearly equal: fine before the end of the warm-up, at step 2, and not after.
+  // Features of an untrained network are nearly equal: fine until the warm-up and a tenth of the run are over, after step 3.
   const monitor = (step: number) => watch.monitor(step, state, [batch], 0.05);
   expect(await monitor(1)).toBeNull();
   expect(await monitor(2)).toMatchObject({ feature_rank: expect.any(Number) as number, target_entropy: expect.any(Number) as number });

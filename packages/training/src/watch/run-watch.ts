@@ -90,7 +90,7 @@ export class RunWatch {
       prototypes: heads.dino.prototypes,
       width: state.teacher.backbone.config.embedDim,
       crops: parts.reduce((sum, { globalCrops }) => sum + globalCrops.shape[0], 0),
-      isWarmedUp: step > schedule.warmupSteps,
+      isUnderWay: step > schedule.warmupSteps + schedule.steps / 10,
     });
     for (const { name, message } of warnings) if (!this.said.has(name)) await this.say(step, "collapse", message);
     this.said = new Set(warnings.map(({ name }) => name));
