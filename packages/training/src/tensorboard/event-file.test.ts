@@ -81,9 +81,11 @@ async function readEvents(folder: string) {
 
 describe("EventFile", () => {
   const newFolder = async () => join(await mkdtemp(join(tmpdir(), "events-")), "tensorboard");
+  /** session_log { status: START }, at the first step to come. */
+  const start = (step: number) => [[2, step], [7, "\u0008\u0001"]];
   const unexpected = (message: string) => expect.unreachable(message);
 
-  it("holds a version, then every record's measures under their group", async () => {
+  it("holds a version and a start, then every record's measures under their group", async () => {
     const folder = await newFolder();
     const file = await EventFile.create(folder, 0, unexpected);
     await file.write({ step: 1, total_loss: 11.5, learning_rate: 0, knn_top1: 0.25 });
@@ -91,6 +93,7 @@ describe("EventFile", () => {
     await file.close();
     expect(await readEvents(folder)).toEqual([
       [[3, "brain.Event:2"]],
+      start(1),
       [[2, 1], [["loss/total_loss", "11.5"], ["schedule/learning_rate", "0"], ["knn/knn_top1", "0.25"]]],
       [[2, 70000], [["run/step_seconds", "-2"]]],
     ]);
@@ -99,7 +102,6 @@ describe("EventFile", () => {
   it("says in a resumed run which steps are told again", async () => {
     const folder = await newFolder();
     await (await EventFile.create(folder, 300, unexpected)).close();
-    // session_log { status: START }, at the first step to come.
-    expect(await readEvents(folder)).toEqual([[[3, "brain.Event:2"]], [[2, 301], [7, "\u0008\u0001"]]]);
+    expect(await readEvents(folder)).toEqual([[[3, "brain.Event:2"]], start(301)]);
   });
 });

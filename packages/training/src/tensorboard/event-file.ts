@@ -23,7 +23,7 @@ export class EventFile {
   private constructor(private readonly file: AppendedFile) {}
 
   /**
-   * Begins a file for a run that goes on after `step`.
+   * Begins a file for a run that goes on after `step`, 0 for one that starts, or starts over.
    * @param onWarning is told when the system refuses to write
    */
   static async create(folder: string, step: number, onWarning: (message: string) => void): Promise<EventFile> {
@@ -33,7 +33,7 @@ export class EventFile {
     const name = `events.out.tfevents.${Math.floor(now)}.${process.pid}.after-step-${step}`;
     const file = await AppendedFile.open(join(folder, name), () => 0, onWarning);
     await file.append(tfRecord(versionEvent(now)));
-    if (step > 0) await file.append(tfRecord(restartEvent(now, step + 1)));
+    await file.append(tfRecord(restartEvent(now, step + 1)));
     return new EventFile(file);
   }
 
