@@ -76,8 +76,9 @@ async function peerMemory(workers: number, peer: Peer | undefined): Promise<numb
   return ((await held()) - peer.idleBytes) / mebibyte / (batchSize * (2 * workers + 1));
 }
 
-/** Proportional set size: what this process holds, pages shared with others by their share. */
+/** Proportional set size (pages shared with others count by their share), where the system says it; else the resident set. */
 function heldBytes(): number {
+  if (process.platform !== "linux") return process.memoryUsage.rss();
   const kibibytes = /^Pss:\s+(\d+)/m.exec(readFileSync("/proc/self/smaps_rollup", "utf8"))?.[1];
   return 1024 * Number(kibibytes);
 }

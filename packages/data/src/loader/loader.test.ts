@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InputError } from "@dinov2/foundation";
@@ -180,6 +181,34 @@ describe("a loader", () => {
     expect([batches, images, loader.step]).toEqual([2, 6, 2]);
     expect(waitedSeconds).toBeGreaterThan(0);
     expect(imagesPerSecond).toBeGreaterThan(0);
+  });
+
+  it("asks for no more images ahead than its batches hold, however slowly they are taken", async () => {
+    const dataset = await openDataset(await pictureFolder(30));
+    let asked = 0;
+    const counted = { ...dataset, source: (index: number) => (asked++, dataset.source(index)) };
+    const loader = createLoader({ ...small, dataset: counted, workers: 1, prefetchBatches: 2 });
+    onTestFinished(() => loader.close());
+    for (let taken = 1; taken <= 3; taken++) {
+      await take(loader, 1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(asked).toBe((taken + 2) * small.batchSize);
+    }
+  });
+
+  it.runIf(process.platform === "linux")("gives its threads back after an error", async () => {
+    const threads = async () => (await readdir("/proc/self/task")).length;
+    const folder = await pictureFolder(12, [0, 2, 4, 6, 8, 10]);
+    const warm = await open(await pictureFolder(3), { workers: 2 });
+    await take(warm, 1);
+    await warm.close();
+    const before = await threads();
+    for (let i = 0; i < 3; i++) {
+      const loader = createLoader({ ...small, dataset: await openDataset(folder), workers: 2, maxSkippedShare: 0.1 });
+      await expect(take(loader, 20)).rejects.toThrow(InputError);
+      await loader.close();
+    }
+    expect(await threads()).toBeLessThanOrEqual(before + 1);
   });
 
   it("ends its iteration when it is closed, also twice", async () => {
