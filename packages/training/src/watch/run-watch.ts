@@ -9,7 +9,7 @@ import type { Recipe } from "../recipe.ts";
 import type { TrainingState } from "../training-state.ts";
 import { collapseMeasures, type CollapseMeasures } from "./collapse-monitor.ts";
 import { collapseWarnings } from "./collapse-warnings.ts";
-import { NonFiniteStepsError } from "./non-finite.ts";
+import { describeNonFinite, NonFiniteStepsError } from "./non-finite.ts";
 import { type Spike, SpikeDetector } from "./spikes.ts";
 import type { WatchState } from "./watch-state.ts";
 
@@ -105,8 +105,7 @@ export class RunWatch {
     this.nonFiniteInARow += 1;
     this.skippedSteps += 1;
     const most = this.options.recipe.watch.maxNonFiniteSteps;
-    const broken = Object.entries(measures).filter(([, value]) => !Number.isFinite(value));
-    const found = broken.map(([name, value]) => `${name} is ${value}`).join(", ");
+    const found = describeNonFinite(measures);
     const count = `${this.nonFiniteInARow} in a row, the run stops at ${most}`;
     await this.say(step, "non-finite", `skipped, ${found} (${count}). Its images are in events.jsonl.`, files);
     if (this.nonFiniteInARow >= most) throw new NonFiniteStepsError(step, this.nonFiniteInARow, found, files);
