@@ -10,6 +10,17 @@ const heapBytes = () =>
 describe("the wasm heap", () => {
   beforeAll(() => useBackend({ name: "wasm" }));
 
+  it("holds what was there before, but a sum of no terms is 0", () => {
+    tf.tidy(() => {
+      const empty = tf.zeros([0, 3]);
+      tf.dispose(Array.from({ length: 50 }, () => tf.fill([3], 7)));
+      for (let i = 0; i < 50; i++) expect([...tf.sum(empty, 0).dataSync()]).toEqual([0, 0, 0]);
+      expect(tf.sum(empty, 0, true).shape).toEqual([1, 3]);
+      expect(tf.sum(tf.zeros([2, 0]), 1).shape).toEqual([2]);
+      expect(tf.sum(empty).dataSync()[0]).toBe(0);
+    });
+  });
+
   // TF.js' own products keep a packed copy of each right operand they have seen; weights change every step.
   it("is no larger after 300 steps with changing weights than after 20", () => {
     const width = 32;
