@@ -22,8 +22,9 @@ export interface OptimizerState {
 
 /** A zero variable beside each parameter. The optimisers' own: no gradient, disposed of by them. */
 export function zerosLike(parameters: Parameters): Map<string, Variable> {
-  const zeros = (shape: readonly number[]) => tf.tidy(() => tf.variable(tf.zeros([...shape]), false));
-  return new Map([...parameters].map(([name, parameter]) => [name, zeros(parameter.shape)]));
+  // Made by the backend: tf.zeros would make them in JavaScript's memory first.
+  const zeros = (parameter: Variable) => tf.tidy(() => tf.variable(tf.zerosLike(parameter), false));
+  return new Map([...parameters].map(([name, parameter]) => [name, zeros(parameter)]));
 }
 
 /** Named slots (`exp_avg` and such) of an optimiser, each with one variable per parameter. */

@@ -111,10 +111,13 @@ export function namedParameters(network: Network): ParameterMap {
   );
 }
 
-/** Gives `target` the values of `source`: the teacher starts as a copy of the student. */
+/**
+ * Gives `target` the values of `source`: the teacher starts as a copy of the student. In memory of its own from the start, which it
+ * would else get at its first update, in the middle of what a step takes and gives back.
+ */
 export function copyParameters(source: Network, target: Network): void {
   const values = namedParameters(source);
-  for (const [name, variable] of namedParameters(target)) variable.assign(values.get(name)!);
+  for (const [name, variable] of namedParameters(target)) tf.tidy(() => variable.assign(tf.add(values.get(name)!, 0)));
 }
 
 export function disposeNetwork(network: Network): void {

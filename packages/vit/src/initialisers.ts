@@ -1,6 +1,7 @@
 // Where parameters start. Each kind is named for the torch initialiser that the official code uses.
 
 import type { RandomStream } from "@dinov2/foundation";
+import { tf } from "@dinov2/tensor";
 
 export type Initialiser =
   | { readonly kind: "constant"; readonly value: number }
@@ -11,12 +12,25 @@ export type Initialiser =
 
 const truncationBound = 2;
 
-/** `count` numbers drawn as `initialiser` says. */
-export function initialValues(initialiser: Initialiser, count: number, random: RandomStream): Float32Array {
-  const values = new Float32Array(count);
+/** Numbers that are drawn at a time: weights of the size of a model would stay in JavaScript's memory long after their upload. */
+const drawnAtATime = 1 << 18;
+
+/** A tensor drawn as `initialiser` says. */
+export function initialTensor(initialiser: Initialiser, shape: readonly number[], random: RandomStream): tf.Tensor {
+  if (initialiser.kind === "constant") return tf.fill([...shape], initialiser.value);
+  const count = shape.reduce((product, size) => product * size, 1);
   const draw = sampler(initialiser, random);
-  for (let i = 0; i < count; i++) values[i] = draw();
-  return values;
+  const drawn = new Float32Array(Math.min(count, drawnAtATime));
+  return tf.tidy(() => {
+    const pieces: tf.Tensor1D[] = [];
+    for (let begin = 0; begin < count; begin += drawnAtATime) {
+      const piece = drawn.subarray(0, Math.min(drawnAtATime, count - begin));
+      for (let i = 0; i < piece.length; i++) piece[i] = draw();
+      // A copy: a backend may keep the array that a tensor is made of, which is drawn into again.
+      pieces.push(tf.add(tf.tensor1d(piece), 0));
+    }
+    return tf.reshape(tf.concat(pieces), [...shape]);
+  });
 }
 
 function sampler(initialiser: Initialiser, random: RandomStream): () => number {

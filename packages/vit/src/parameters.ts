@@ -3,7 +3,7 @@
 import type { RandomStream } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import { blockPrefix, ffnHiddenWidth, isSwiglu, type VisionTransformerConfig } from "./config.ts";
-import { initialValues, type Initialiser } from "./initialisers.ts";
+import { initialTensor, type Initialiser } from "./initialisers.ts";
 
 /** Trainable variables by official name; the order is that of the official state dict. */
 export type ParameterMap = Map<string, tf.Variable>;
@@ -82,10 +82,10 @@ const layerNormSpecs = (prefix: string, width: number): ParameterSpec[] => [
 /** Fresh variables. Each draws from a stream of its own name, so a parameter more or less leaves the others alone. */
 export function createParameters(specs: readonly ParameterSpec[], random: RandomStream): ParameterMap {
   return new Map(
-    specs.map(({ name, shape, initialiser }) => {
-      const values = initialValues(initialiser, elementCount(shape), random.split(name));
-      return [name, createVariable(values, shape)];
-    }),
+    specs.map(({ name, shape, initialiser }) => [
+      name,
+      tf.tidy(() => tf.variable(initialTensor(initialiser, shape, random.split(name)))),
+    ]),
   );
 }
 

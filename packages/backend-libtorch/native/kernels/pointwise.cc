@@ -54,19 +54,21 @@ KERNEL(GeluFused) {
   call.output(geluOf(call.stored(0)));
 }
 
+// A flag: dx may be written over dy. It then is where both are stored alike, and no output.
 KERNEL(GeluFusedGrad) {
   call.expect({"*", "="});
   const at::Tensor& dy = call.stored(0);
   const at::Tensor& x = call.stored(1);
   if (!onProcessor(x)) return call.output(at::gelu_backward(dy.to(x.scalar_type()), x));
-  const auto dx = at::empty_like(x);
+  const bool inPlace = call.flag() && dy.scalar_type() == x.scalar_type();
+  const auto dx = inPlace ? dy : at::empty_like(x);
   withNumbers(dy, [&](const auto* d) {
     withNumbers(x, [&](const auto* from) {
       auto* to = roomOf(dx, from);
       overElements(x.numel(), [=](std::int64_t begin, std::int64_t end) { geluGradient(d, from, to, begin, end); }, kExponentialWork);
     });
   });
-  call.output(dx);
+  if (!inPlace) call.output(dx);
 }
 
 KERNEL(SwigluFused) {

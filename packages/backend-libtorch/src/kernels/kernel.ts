@@ -14,6 +14,10 @@ export type KernelBodies = Readonly<Record<string, KernelBody>>;
 /** The one result of a kernel. */
 export const one = (results: tf.TensorInfo[]): tf.TensorInfo => results[0]!;
 
+/** Whether a kernel may write a result over `info`, as its caller needs that no more: not where other tensors share its memory. */
+export const mayOverwrite = (backend: LibtorchBackend, info: tf.TensorInfo, wished: unknown): boolean =>
+  wished === true && backend.refCount(info.dataId) === 1;
+
 /** One body for kernels that differ by their name alone. */
 export function kernelsNamed(names: readonly string[], bodyOf: (name: string) => KernelBody): KernelBodies {
   return Object.fromEntries(names.map((name) => [name, bodyOf(name)]));

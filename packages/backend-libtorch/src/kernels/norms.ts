@@ -1,5 +1,5 @@
 // Layer normalisation (native/kernels/layer-norm.cc), rows of unit length and weight normalisation (unit-rows.cc).
-import type { KernelBodies } from "./kernel.ts";
+import { type KernelBodies, mayOverwrite } from "./kernel.ts";
 
 export const normKernels: KernelBodies = {
   LayerNormFused: (backend, { x, weight, bias }, { epsilon }) => backend.run("LayerNormFused", [x, weight, bias], [epsilon as number]),
@@ -7,9 +7,8 @@ export const normKernels: KernelBodies = {
   L2Normalize: (backend, { x }, { epsilon }) => backend.run("L2Normalize", [x], [epsilon as number]),
   L2NormalizeGrad: (backend, { dy, y, norm }, { epsilon }) => backend.run("L2NormalizeGrad", [dy, y, norm], [epsilon as number]),
   WeightNorm: (backend, { v, g }) => backend.run("WeightNorm", [v, g]),
-  // Over dy where the caller alone holds it: of the prototypes both are the size of their weights.
-  WeightNormGrad: (backend, { dy, v, g, norm }) => {
-    const results = backend.run("WeightNormGrad", [dy, v, g, norm], [backend.refCount(dy!.dataId) === 1]);
+  WeightNormGrad: (backend, { dy, v, g, norm }, { overwriteDy }) => {
+    const results = backend.run("WeightNormGrad", [dy, v, g, norm], [mayOverwrite(backend, dy!, overwriteDy)]);
     return results.length === 2 ? results : [backend.share(dy!, [...dy!.shape]), ...results];
   },
   WeightNormScale: (backend, { v, g }) => backend.run("WeightNormScale", [v, g]),

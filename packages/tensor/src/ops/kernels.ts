@@ -19,6 +19,11 @@ export interface Segment {
 
 type None = Record<never, never>;
 
+interface Overwriting {
+  /** The caller needs dy no more: the first output may take its memory where no other tensor shares it. */
+  readonly overwriteDy?: boolean;
+}
+
 export interface KernelTable {
   /** y = (x - mean) * rstd * weight + bias, mean and variance (biased) over D, rstd = 1 / sqrt(variance + epsilon). */
   LayerNormFused: {
@@ -57,7 +62,7 @@ export interface KernelTable {
 
   /** y = x/2 (1 + erf(x / sqrt 2)), elementwise, any shape. */
   GeluFused: { inputs: { x: Info }; attributes: None; outputs: [y: Info] };
-  GeluFusedGrad: { inputs: { dy: Info; x: Info }; attributes: None; outputs: [dx: Info] };
+  GeluFusedGrad: { inputs: { dy: Info; x: Info }; attributes: Overwriting; outputs: [dx: Info] };
 
   /** y = silu(x[:, :H]) * x[:, H:]. */
   SwigluFused: { inputs: { x: Info /* [R,2H] */ }; attributes: None; outputs: [y: Info /* [R,H] */] };
@@ -146,10 +151,9 @@ export interface KernelTable {
     attributes: None;
     outputs: [w: Info /* [K,D] */, norm: Info /* [K] */];
   };
-  /** dv may be written over `dy` when the caller's is the only reference to it. */
   WeightNormGrad: {
     inputs: { dy: Info /* [K,D] */; v: Info; g: Info; norm: Info };
-    attributes: None;
+    attributes: Overwriting;
     outputs: [dv: Info /* [K,D] */, dg: Info /* [K,1] */];
   };
   /** scale = g / norm, norm = ||v||_2 of each row: w is v times `scale`, for kernels that apply it on the way. */

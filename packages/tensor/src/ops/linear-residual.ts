@@ -39,7 +39,7 @@ function activationGradient(dy: tf.Tensor, hidden: tf.Tensor, activation: Activa
     case "none":
       return dy;
     case "gelu":
-      return geluBackward({ dy, x: hidden }, {})[0];
+      return geluBackward({ dy, x: hidden }, { overwriteDy: true })[0];
     case "swiglu":
       return swigluBackward({ dy, x: hidden }, {})[0];
     default:
@@ -117,8 +117,9 @@ function branchGradients(
   { weight, bias, gamma }: { weight: tf.Tensor; bias: tf.Tensor | undefined; gamma: tf.Tensor | undefined },
 ): tf.Tensor[] {
   const scaledWeight = gamma ? tf.mul(weight, column(gamma)) : weight;
-  const input = { dy, x: activate(hidden, activation), weight: scaledWeight };
-  const [dActivated, products, sums] = linearBackward(input, { activation: "none", hasBias: bias !== undefined });
+  const activated = activate(hidden, activation);
+  const [dActivated, products, sums] = linearBackward({ dy, x: activated, weight: scaledWeight }, { activation: "none", hasBias: bias !== undefined });
+  if (activated !== hidden) activated.dispose();
   const dHidden = activationGradient(dActivated, hidden, activation);
   if (!gamma) return [dHidden, products, ...(bias ? [sums!] : [])];
   const [dWeight, dGamma, dBias] = scaledLinearBackward({ products, weight, gamma, ...(bias ? { sums: sums!, bias } : {}) }, {});

@@ -19,8 +19,8 @@ export interface PrototypeLoss {
   readonly losses: tf.Tensor1D; // [R]
 }
 
-/** The logits of so many rows are made at a time: a product of fewer is slower. */
-const leastRows = 64;
+/** The logits of at least so many rows are made at a time: each part reads all prototypes, which costs more than it saves with fewer. */
+const leastRows = 80;
 /** And of more while they take no more numbers than this. */
 const mostNumbers = 1 << 22;
 
@@ -37,9 +37,11 @@ const partial = kernel("PrototypeLoss", ({ x, v, scale, teacher, weights, dV }, 
 });
 
 /** All rows, part by part; the gradients of x, v and g only when a tape may ask for them. */
-function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf.Tensor1D, temperature: number, step: number): tf.Tensor[] {
+function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf.Tensor1D, temperature: number, atATime: number): tf.Tensor[] {
   const gradient = isRecording();
   const [rows, prototypes] = [x.shape[0], v.shape[0]];
+  // Parts of one size: each reads all prototypes, however few its rows are.
+  const step = Math.ceil(rows / Math.max(1, Math.floor(rows / atATime)));
   const [scale, norm] = weightNormScale({ v, g }, {});
   const parts: tf.Tensor[][] = [];
   let dV: tf.Tensor | undefined;
@@ -60,7 +62,7 @@ function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf
   const joined = (i: number) => tf.concat(parts.map((part) => part[i]!));
   if (!dV) return [joined(0)];
   // dV is of v at constant scale, so it is that of a weight norm whose gain is the norm itself: there the scale is 1.
-  const [dv, along] = weightNormBackward({ dy: dV, v, g: tf.reshape(norm, g.shape), norm }, {});
+  const [dv, along] = weightNormBackward({ dy: dV, v, g: tf.reshape(norm, g.shape), norm }, { overwriteDy: true });
   return [joined(0), joined(1), dv, tf.div(along, tf.reshape(scale, g.shape))];
 }
 
@@ -75,7 +77,7 @@ type Targets = (begin: number, end: number) => tf.Tensor2D;
  * @param targets gives the probabilities of some rows when their turn comes, as a tensor that is disposed of; constants: no gradient
  *   flows to them
  * @param weights [R], constants: each row's part of the total
- * @param rowsAtATime 64, or more where K is small
+ * @param rowsAtATime at least, where there are so many; by default 80, or more where K is small
  */
 export function prototypeLoss(
   x: tf.Tensor2D,
