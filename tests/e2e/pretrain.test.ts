@@ -123,7 +123,7 @@ describe("dinov2 pretrain", () => {
   it("skips a spoilt image, counts it and names it", async () => {
     const { code, stdout, stderr } = await dinov2([...pretrain("mixed-run"), "--data", "mixed"], root);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^Left out spoilt-0\.jpg: cannot be decoded/m);
+    expect(stderr).toMatch(/^Left out spoilt-0\.jpg: is not a readable JPEG/m);
     expect(stdout).toMatch(/1 unreadable/);
   });
 
