@@ -32,10 +32,11 @@ sharp.cache(false);
 
 // What a file is, its bytes say, whatever its name. Of what libvips could read only pictures made of pixels are let in: a
 // document (SVG, PDF) may refer to other files and is as large as somebody decides to draw it.
-sharp.block({ operation: ["VipsForeignLoad"] });
-sharp.unblock({
-  operation: ["Jpeg", "Png", "Webp", "Nsgif", "Tiff", "Heif"].map((format) => `VipsForeignLoad${format}`),
-});
+// By name, and never all at once to let some in again: this holds for the process, and runs again in each of its threads,
+// while others decode.
+const otherFormats =
+  "Analyze Csv DcRaw Fits Jp2k Jxl Magick Magick6 Magick7 Mat Matrix Nifti Openexr Openslide Pdf Ppm Rad Raw Svg Uhdr Vips";
+sharp.block({ operation: otherFormats.split(" ").map((format) => `VipsForeignLoad${format}`) });
 
 /** Versions of what decodes the images. */
 export function decoderVersions(): { sharp: string; libvips: string } {
