@@ -141,13 +141,27 @@ void productGradient(const at::Tensor& product, const Prototypes& prototypes, st
   });
 }
 
+/** sum += term, or sum = term for the first. In one pass, where LibTorch would widen a bfloat16 term to a tensor first. */
+void addTerm(const at::Tensor& sum, const at::Tensor& term, bool first) {
+  if (!onProcessor(sum)) {
+    if (first) sum.copy_(term);
+    else sum.add_(term);
+    return;
+  }
+  const auto numbers = term.contiguous();
+  float* const to = sum.data_ptr<float>();
+  withNumbers(numbers, [&](const auto* from) {
+    overElements(sum.numel(), [=](std::int64_t begin, std::int64_t end) {
+      INDEPENDENT
+      for (std::int64_t i = begin; i < end; i++) to[i] = first ? widened(from[i]) : to[i] + widened(from[i]);
+    });
+  });
+}
+
 /** A block's part of both gradients, from the gradient of its products. */
-void addBlock(const at::Tensor& dProduct, const Prototypes& prototypes, std::int64_t b, const at::Tensor& x, bool first, at::Tensor& dx, const at::Tensor& dV) {
-  dx.add_(product(dProduct, prototypes.operand(b)));
-  const auto ofBlock = prototypes.of(dV, b);
-  const auto term = product(dProduct.t(), x);
-  if (first) ofBlock.copy_(term);
-  else ofBlock.add_(term);
+void addBlock(const at::Tensor& dProduct, const Prototypes& prototypes, std::int64_t b, const at::Tensor& x, bool first, const at::Tensor& dx, const at::Tensor& dV) {
+  addTerm(dx, product(dProduct, prototypes.operand(b)), b == 0);
+  addTerm(prototypes.of(dV, b), product(dProduct.t(), x), first);
 }
 
 /** The same by LibTorch's ops: one block. */
@@ -201,7 +215,7 @@ KERNEL(PrototypeLoss) {
 
   const bool first = !call.has(5);
   const auto dV = first ? at::empty_like(v) : inPlace ? call.variable(5) : call.input(5).clone();
-  auto dx = at::zeros(x.sizes(), weights.options());
+  const auto dx = at::empty(x.sizes(), weights.options());
   for (std::int64_t b = 0; b < prototypes.blocks(); b++) {
     if (loops) productGradient(products[b], prototypes, b, teacher, rows, temperature);
     addBlock(products[b], prototypes, b, x, first, dx, dV);
