@@ -39,7 +39,7 @@ export { layerScaleResidual } from "./ops/layer-scale-residual.ts";
 export { linear, type Activation } from "./ops/linear.ts";
 export { linearResidual, type ResidualBranchEnd } from "./ops/linear-residual.ts";
 export { prototypeCrossEntropy } from "./ops/prototype-cross-entropy.ts";
-export { prototypeLoss, type PrototypeLoss, type Prototypes } from "./ops/prototype-loss.ts";
+export { prototypeLoss, prototypeLossRows, type PrototypeLoss, type Prototypes } from "./ops/prototype-loss.ts";
 export { prototypeTargets, scaledPrototypes, type ScaledPrototypes } from "./ops/prototype-targets.ts";
 export { sinkhornKnopp } from "./ops/sinkhorn-knopp.ts";
 export { swiglu } from "./ops/swiglu.ts";

@@ -4,6 +4,7 @@
 //
 // B images, D width, H hidden width of the feed-forward layer, K prototypes, M hidden patches of the batch.
 
+import { prototypeLossRows } from "@dinov2/tensor";
 import { dropPathRates, ffnHiddenWidth, isSwiglu, keptCount, type VisionTransformerConfig } from "@dinov2/vit";
 import { backboneConfig, parameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
@@ -31,8 +32,8 @@ export interface StepMemory {
 export type Precision = "fp32" | "bf16";
 
 const float = 4;
-/** The logits that `prototypeLoss` makes at a time: 64 rows, or 2²² numbers. */
-const partOfLogits = (rows: number, prototypes: number) => Math.min(rows * prototypes, Math.max(64 * prototypes, 2 ** 22));
+/** The logits that the loss makes at a time. */
+const partOfLogits = (rows: number, prototypes: number) => prototypeLossRows(rows, prototypes) * prototypes;
 
 /** Memory of one step of `recipe.data.batchSize` images on one device. */
 export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {

@@ -36,12 +36,20 @@ const partial = kernel("PrototypeLoss", ({ x, v, scale, teacher, weights, dV }, 
   return [losses, product(dProduct, v), dV ? tf.add(dV, term) : term];
 });
 
+/** At least so many rows at a time, where there are so many, for K prototypes. */
+const leastRowsOf = (prototypes: number) => Math.max(leastRows, Math.floor(mostNumbers / prototypes));
+
+/** Rows of a part: all parts have one size, since each reads all prototypes, however few its rows are. */
+const rowsOfPart = (rows: number, least: number) => Math.ceil(rows / Math.max(1, Math.floor(rows / least)));
+
+/** How many of `rows` rows `prototypeLoss` takes at a time: that many [K] of logits are there at once. */
+export const prototypeLossRows = (rows: number, prototypes: number): number => rowsOfPart(rows, leastRowsOf(prototypes));
+
 /** All rows, part by part; the gradients of x, v and g only when a tape may ask for them. */
 function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf.Tensor1D, temperature: number, atATime: number): tf.Tensor[] {
   const gradient = isRecording();
   const [rows, prototypes] = [x.shape[0], v.shape[0]];
-  // Parts of one size: each reads all prototypes, however few its rows are.
-  const step = Math.ceil(rows / Math.max(1, Math.floor(rows / atATime)));
+  const step = rowsOfPart(rows, atATime);
   const [scale, norm] = weightNormScale({ v, g }, {});
   const parts: tf.Tensor[][] = [];
   let dV: tf.Tensor | undefined;
@@ -85,7 +93,7 @@ export function prototypeLoss(
   targets: Targets,
   weights: tf.Tensor1D,
   temperature: number,
-  rowsAtATime = Math.max(leastRows, Math.floor(mostNumbers / prototypes.v.shape[0])),
+  rowsAtATime = leastRowsOf(prototypes.v.shape[0]),
 ): PrototypeLoss {
   const { v, g } = prototypes;
   assertShape(x.shape[1] === v.shape[1] && g.size === v.shape[0] && weights.size === x.shape[0], () =>
