@@ -5,6 +5,7 @@
 import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FilePart } from "./datasets/file-part.ts";
 import type { ReadBlocks } from "./datasets/read-blocks.ts";
+import { lastAtMost } from "./last-at-most.ts";
 import type { Sampler } from "./samplers.ts";
 
 export interface BlockSamplerOptions {
@@ -77,12 +78,7 @@ export class BlockSampler implements Sampler {
     const pass = Math.floor(position / this.passLength);
     const within = position - pass * this.passLength;
     const { firstImage } = this.pass(pass);
-    let window = 0;
-    for (let high = firstImage.length; high - window > 1; ) {
-      const middle = (window + high) >> 1;
-      if (firstImage[middle]! <= within) window = middle;
-      else high = middle;
-    }
+    const window = lastAtMost(firstImage, within);
     return { pass, window, within: within - firstImage[window]! };
   }
 

@@ -1,3 +1,4 @@
+import { lastAtMost } from "../../last-at-most.ts";
 import type { FilePart } from "../file-part.ts";
 import { readBlocks, type ReadBlocks } from "../read-blocks.ts";
 import type { Page } from "./page-index.ts";
@@ -18,14 +19,9 @@ export class PageList {
   }
 
   part(index: number): ParquetValue {
-    let low = 0;
-    for (let high = this.pages.length; high - low > 1; ) {
-      const middle = (low + high) >> 1;
-      if (this.starts[middle]! <= index) low = middle;
-      else high = middle;
-    }
-    const { part, layout } = this.pages[low]!;
-    return { ...part, page: layout, row: index - this.starts[low]! };
+    const page = lastAtMost(this.starts, index);
+    const { part, layout } = this.pages[page]!;
+    return { ...part, page: layout, row: index - this.starts[page]! };
   }
 
   blocks(): ReadBlocks {

@@ -29,7 +29,8 @@ export async function openClassArchives(archives: readonly string[]): Promise<Im
   }
   if (parts.length === 0) throw new InputError(`${archives[0]!}: ${archives.length} archives hold no image.`);
   const sorted = [...new Set(classNames)].sort();
-  parts.names.relabel(classNames.map((name) => sorted.indexOf(name)));
+  const position = new Map(sorted.map((name, index) => [name, index]));
+  parts.names.relabel(classNames.map((name) => position.get(name)!));
   return {
     length: parts.length,
     classNames: sorted,

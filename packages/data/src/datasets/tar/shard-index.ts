@@ -62,7 +62,6 @@ export function classOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1).replace(/\.tar$/i, "");
 }
 
-
 /** The label may come before the image or after it. */
 function labelSample(index: MutableIndex, key: string, label: string): void {
   for (let i = index.names.length - 1; i >= 0 && splitName(index.names[i]!)[0] === key; i--) index.labels[i] = label;
