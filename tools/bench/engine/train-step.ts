@@ -1,16 +1,14 @@
 // A whole self-supervised training step, its time and its peak memory, each side in a process of its own.
 
-import { fileURLToPath } from "node:url";
 import type { Precision } from "@dinov2/tensor";
 import { stepFlops } from "@dinov2/training";
 import type { BenchRow } from "../measure.ts";
-import { PeerProcess } from "../peer-process.ts";
-import { cheapestFirst, type Contender, contest, type Outcome, rowOf } from "./contest.ts";
+import { cheapestFirst, contest, type Outcome, rowOf } from "./contest.ts";
+import { inOwnProcess, startOwnStep } from "./own-process.ts";
 import { nameWithMode, noNetworks, type Peer, runnersOf, startPeer } from "./peers.ts";
 import type { Peaks } from "./products.ts";
 import { stepRecipe } from "./step-recipe.ts";
 
-const script = fileURLToPath(new URL("step-process.ts", import.meta.url));
 const { data, heads, model } = stepRecipe;
 const title = `ViT-S/14 train step, batch ${data.batchSize}`;
 
@@ -51,8 +49,7 @@ async function measure(
   rounds: number,
 ): Promise<{ time: Outcome; memory: Outcome }> {
   const peaks = new Map<string, number>();
-  const args = [...process.execArgv, script, precision];
-  const own = await PeerProcess.start<{ maskIndices: number[] }>(process.execPath, args);
+  const own = await startOwnStep(precision);
   const work = {
     work: "step",
     batchSize: data.batchSize,
@@ -70,25 +67,4 @@ async function measure(
   );
   const costs = time.peers.map(({ name }) => ({ name, cost: peaks.get(name)! }));
   return { time, memory: { ours: peaks.get("ours")!, peers: cheapestFirst(costs) } };
-}
-
-/** Starts when it is first asked, and notes its peak memory when it ends. */
-function inOwnProcess(
-  name: string,
-  start: () => Promise<PeerProcess>,
-  request: object,
-  peaks: Map<string, number>,
-): Contender {
-  let running: PeerProcess | undefined;
-  return {
-    name,
-    lap: async () => {
-      running ??= await start();
-      return (await running.ask<{ seconds: number }>(request)).seconds;
-    },
-    retire: async () => {
-      peaks.set(name, (await running!.ask<{ peakBytes: number }>({ work: "memory" })).peakBytes);
-      running!.close();
-    },
-  };
 }
