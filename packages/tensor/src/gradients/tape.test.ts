@@ -1,18 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend, valueAndGradients, vectorJacobianProduct } from "../index.ts";
 import { expectClose, normal, numericalGradient, toTensor, type Values } from "../testing/index.ts";
 import { broadcastShape, flatIndex, positions } from "../testing/indexing.ts";
+import { expectEqualTensorCounts } from "../testing/tensor-counts.ts";
 
 beforeAll(() => useBackend({ name: "cpu" }));
 
-let tensorsBefore = 0;
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectEqualTensorCounts();
 
 const shapes = [[[2, 3], [2, 3]], [[2, 3], [3]], [[3], [2, 3]], [[2, 3], []], [[], [1]], [[1], []], [[2, 1], [1, 3]], [[], []]] as const;
 

@@ -1,17 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { checkpoint, layerNorm, linear, useBackend, valueAndGradients, vectorJacobianProduct } from "../index.ts";
 import { expectClose, normal, toTensor } from "../testing/index.ts";
+import { expectEqualTensorCounts } from "../testing/tensor-counts.ts";
 
 beforeAll(() => useBackend({ name: "cpu" }));
 
-let tensorsBefore = 0;
-beforeEach(() => {
-  tensorsBefore = tf.memory().numTensors;
-});
-afterEach(() => {
-  expect(tf.memory().numTensors).toBe(tensorsBefore);
-});
+expectEqualTensorCounts();
 
 const variable = (shape: number[], seed: number) => tf.tidy(() => tf.variable(toTensor(normal(shape, seed, 0.5))));
 
