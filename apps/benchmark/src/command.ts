@@ -10,6 +10,7 @@ import {
   parsePositiveInteger,
   parsePositiveIntegers,
   parseNumber,
+  SOURCE_FORMS,
 } from "@dinov2/cli";
 import type { Evaluator } from "@dinov2/evaluation";
 import type { BenchmarkOptions } from "./run-benchmark.ts";
@@ -67,7 +68,7 @@ function addBenchmarkOptions(command: Command): Command {
     .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for shrunk pictures as a baseline")
     .requiredOption(
       "--data <SRC>",
-      "labelled images: a folder with train and val (or test) in it, class folders, or a CSV manifest",
+      `labelled images: a folder with train and val (or test) in it, class folders, or another source with labels (${SOURCE_FORMS})`,
     )
     .requiredOption("--out <DIR>", "folder for results.json")
     .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")

@@ -9,6 +9,7 @@ import {
   parsePositiveInteger,
   parsePositiveNumber,
   requireWritable,
+  SOURCE_FORMS,
 } from "@dinov2/cli";
 import { InputError } from "@dinov2/foundation";
 import { accelerators, listRecipes } from "@dinov2/training";
@@ -32,7 +33,7 @@ export function pretrainCommand(): Command {
         "The run folder gets config.json, metrics.jsonl and checkpoints; `extract` and `benchmark` read it.",
     )
     .option("--recipe <name|file>", "what to train and how: a recipe's name or a YAML file")
-    .option("--data <source>", "images: a folder, a glob, a CSV or Parquet manifest, tar shards (a-{000..123}.tar), imagenet:DIR or imagenet22k:DIR")
+    .option("--data <source>", `images: ${SOURCE_FORMS}`)
     .option("--out <folder>", "run folder: new or empty, or with --resume the run to go on with")
     .option("--set <key=value>", "changes a key of the recipe, may be repeated", collect)
     .option("--init <model>", "start from weights: a run folder, .safetensors, .pth or Hugging Face folder")

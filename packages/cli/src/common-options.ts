@@ -9,6 +9,10 @@ export const BACKEND_CHOICES = ["auto", "libtorch", "tensorflow", "wasm", "cpu"]
 /** How products and attention may be computed; everything else, and every result, is in fp32. */
 export const PRECISION_CHOICES = ["fp32", "bf16"] as const;
 
+/** What names images, in the words of a help text: the sources that `openDataset` of `@dinov2/data` takes. */
+export const SOURCE_FORMS =
+  "a folder, a glob, a CSV or Parquet manifest, tar shards (a-{000..123}.tar), imagenet:DIR or imagenet22k:DIR";
+
 /** What the common options parse to. */
 export interface CommonOptions {
   readonly backend: (typeof BACKEND_CHOICES)[number];

@@ -5,6 +5,7 @@ export {
   backendOptions,
   BACKEND_CHOICES,
   PRECISION_CHOICES,
+  SOURCE_FORMS,
   type CommonOptions,
   type ImageOptions,
 } from "./common-options.ts";

@@ -1,7 +1,7 @@
 // `dinov2 extract`: images through a frozen model into a safetensors file. With a safetensors file of prepared pixels as
 // input it is how numbers are compared across implementations.
 
-import { addCommonOptions, addExamples, addImageOptions, Command, Option } from "@dinov2/cli";
+import { addCommonOptions, addExamples, addImageOptions, Command, Option, SOURCE_FORMS } from "@dinov2/cli";
 import type { ExtractOptions } from "./extract.ts";
 
 const DESCRIPTION = `Write a model's features of images to a safetensors file, batch by batch.
@@ -19,7 +19,7 @@ export function extractCommand(): Command {
     .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder")
     .requiredOption(
       "--images <SRC>",
-      "image folder, glob, CSV or Parquet manifest, or tar shards; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)",
+      `images: ${SOURCE_FORMS}; or a .safetensors file with a normalised float32 tensor images (N, 3, H, W)`,
     )
     .requiredOption("--out <FILE>", "the .safetensors file to write")
     .addOption(new Option("--tokens <which>", "what to write").choices(["cls", "all"]).default("all"));
