@@ -1,19 +1,18 @@
 // What pretraining says at its start and its end, for a person.
 
 import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
-import type { PretrainStart, PretrainSummary, WarmStartReport } from "@dinov2/training";
+import { hasTrainedHeads, type PretrainStart, type PretrainSummary, type WarmStartReport } from "@dinov2/training";
 import type { PretrainCommandOptions } from "./main.ts";
 
 export function describeStart(start: PretrainStart, backend: RunningBackend): string {
   const { warmStart, step } = start;
   const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
-  const headsAreTrained = warmStart?.used.some((name) => name.startsWith("dino_head.")) ?? false;
   return [
     `Backend ${describeBackend(backend)}.`,
     `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
     ...(warmStart ? [describeWarmStart(warmStart)] : []),
     ...(step > 0 ? [`Going on after step ${step}.`] : []),
-    ...(step === 0 && !headsAreTrained ? [`Losses start near (all prototypes equally likely): ${losses.join(", ")}.`] : []),
+    ...(step === 0 && !hasTrainedHeads(warmStart) ? [`Losses start near (all prototypes equally likely): ${losses.join(", ")}.`] : []),
   ].join("\n");
 }
 

@@ -22,7 +22,7 @@ export {
 export { createSchedules, peakLearningRate, type StepSettings } from "./schedules.ts";
 export { splitBatch } from "./split-batch.ts";
 export { disposeBatch, toTensors, type TrainingBatch } from "./batch.ts";
-export { prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
+export { hasTrainedHeads, prepareWarmStart, type PreparedWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 export { expectedStart } from "./expected-start.ts";
 export { accelerators, type Accelerator, planPretraining, type PlanOptions, type PretrainPlan } from "./plan.ts";
 export { stepFlops, tokensPerImage } from "./step-cost.ts";

@@ -21,13 +21,13 @@ import { startWithFirst } from "./start-with-first.ts";
 import { trainLoop } from "./train-loop.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
 import { untilAborted } from "./until-aborted.ts";
-import { prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
+import { hasTrainedHeads, prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 import { RunWatch, type WatchEvent } from "./watch/run-watch.ts";
 import { type Defer, withCleanup } from "./with-cleanup.ts";
 
 export interface PretrainOptions {
   readonly recipe: Recipe;
-  /** An image folder, a glob or a CSV manifest. */
+  /** Images: any source that `openDataset` of `@dinov2/data` takes. */
   readonly data: string;
   /** The run folder: new or empty, or with `resume` that of the run to go on with. */
   readonly out: string;
@@ -159,7 +159,7 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
     await logs.writeEvent(event);
     onWarning(event.message);
   };
-  const headsAreRandom = !(prepared?.report.used ?? []).some((name) => name.startsWith("dino_head."));
+  const headsAreRandom = !hasTrainedHeads(prepared?.report ?? null);
   const watch = new RunWatch({ recipe, headsAreRandom, saved: resumed?.info.watch, onEvent });
   const { step, last } = await trainLoop({
     recipe,
@@ -184,7 +184,7 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
 /** @throws InputError when weights to start from are needed and not given, or given and of no use */
 function requireInit({ recipe, init, resume }: PretrainOptions): void {
   if (init && resume) {
-    throw new InputError(`--init starts a run and --resume goes on with one, which has its weights already; leave out one of them.`);
+    throw new InputError("--init starts a run and --resume goes on with one, which has its weights already; leave out one of them.");
   }
   if (recipe.model.pretrained && !init && !resume) {
     throw new InputError(

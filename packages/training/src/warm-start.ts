@@ -47,6 +47,10 @@ export interface WarmStartReport {
   readonly unused: readonly string[];
 }
 
+/** Whether the heads are trained ones: else they start at random, and it is known what losses start at. */
+export const hasTrainedHeads = (report: WarmStartReport | null): boolean =>
+  report?.used.some((name) => name.startsWith("dino_head.")) ?? false;
+
 /** Weights that were found to fit, not yet read. Its owner closes it. */
 export interface PreparedWarmStart {
   readonly report: WarmStartReport;

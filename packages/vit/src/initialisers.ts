@@ -18,7 +18,7 @@ const drawnAtATime = 1 << 18;
 /** A tensor drawn as `initialiser` says. */
 export function initialTensor(initialiser: Initialiser, shape: readonly number[], random: RandomStream): tf.Tensor {
   if (initialiser.kind === "constant") return tf.fill([...shape], initialiser.value);
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = tf.util.sizeFromShape([...shape]);
   const draw = sampler(initialiser, random);
   const drawn = new Float32Array(Math.min(count, drawnAtATime));
   return tf.tidy(() => {

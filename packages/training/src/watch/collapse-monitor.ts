@@ -52,10 +52,14 @@ export async function collapseMeasures(
 
 /** Both crops of a batch's first images, [2n, 3, S, S]. */
 function firstImages(parts: readonly Pick<TrainingBatch, "globalCrops">[]): Tensor4D {
-  const views = parts.map(({ globalCrops }) => tf.split(globalCrops, 2) as Tensor4D[]);
-  const view = (i: number) => tf.concat(views.map((views) => views[i]!));
-  const count = Math.min(mostImages, view(0).shape[0]);
-  return tf.concat([0, 1].map((i) => tf.slice(view(i), 0, count)));
+  let left = mostImages;
+  const crops = parts.flatMap(({ globalCrops }) => {
+    const images = globalCrops.shape[0] / 2;
+    const count = Math.min(left, images);
+    left -= count;
+    return count > 0 ? [[0, 1].map((view) => tf.slice(globalCrops, view * images, count))] : [];
+  });
+  return tf.concat([0, 1].flatMap((view) => crops.map((views) => views[view]!)));
 }
 
 /** What the teacher's DINO head reads, and makes, of whole crops: [2n, D] and [2n, bottleneck]. */
