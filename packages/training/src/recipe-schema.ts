@@ -144,6 +144,11 @@ const crops = z.strictObject({
   localScale: areaRange.default([0.05, 0.32]),
   /** How often crops are blurred: `released` as the released models were trained, `paper` as the code meant to. */
   blurSemantics: z.enum(["released", "paper"]).default("released"),
+  /** Standard deviation of the blur in pixels: `radius_min`, `radius_max` of the official GaussianBlur. Made for 224 pixels. */
+  blurSigma: z.tuple([positive, positive]).refine(ascending, "two numbers, the smaller first").default([0.1, 2]),
+  /** Of a crop's colours to be jittered, and of the second global crop to be solarised: constants of DataAugmentationDINO. */
+  jitterProbability: share.default(0.8),
+  solarizeProbability: share.default(0.2),
 });
 
 /** Which patches the student does not see. Official section: `ibot.mask_*`. */
