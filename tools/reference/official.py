@@ -1,0 +1,109 @@
+"""The official code (a checkout of the DINOv2 repository) on one processor, without xFormers, FSDP and a GPU: stand-ins for what is
+missing compute the same, the rest is imported as it is."""
+
+import contextlib
+import sys
+import types
+
+import torch
+from torch.nn import functional as F
+
+
+def use(checkout):
+    """Makes `import dinov2` find the checkout. Stands in for xFormers' block-diagonal attention, FSDP and fvcore."""
+    sys.path.insert(0, checkout)
+    if not hasattr(F, "scaled_dot_product_attention"):
+        F.scaled_dot_product_attention = attention_of_old
+    operations = module(
+        "xformers.ops", fmha=types.SimpleNamespace(BlockDiagonalMask=BlockDiagonalMask), memory_efficient_attention=attention_in_blocks,
+        unbind=torch.unbind, index_select_cat=select_and_join, scaled_index_add=add_scaled, SwiGLU=torch.nn.Module)
+    module("xformers", ops=operations)
+    fsdp = ("get_fsdp_wrapper", "ShardedGradScaler", "get_fsdp_modules", "FSDPCheckpointer")
+    module("dinov2.fsdp", reshard_fsdp_model=lambda model: None, **dict.fromkeys(fsdp))
+    module("fvcore.common.checkpoint", PeriodicCheckpointer=None)
+    module("omegaconf", OmegaConf=None)
+    module("dinov2.utils.config", setup=None)
+    # Sinkhorn-Knopp and the centres sum over all processes: over this one.
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    # What the official step calls of CUDA; KoLeo switches autocast off, which here is never on.
+    torch.Tensor.cuda = lambda tensor, **_: tensor
+    torch.cuda.synchronize = lambda: None
+    torch.cuda.amp.autocast = lambda **_: contextlib.nullcontext()
+
+
+def module(name, **contents):
+    made = types.ModuleType(name)
+    made.__dict__.update(contents)
+    sys.modules[name] = made
+    return made
+
+
+def attention_of_old(query, key, value, **_):
+    """`scaled_dot_product_attention`, for a PyTorch older than that function."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    return scores.softmax(dim=-1) @ value
+
+
+class BlockDiagonalMask:
+    """Which rows of a packed batch belong together: (sequences, their length) of each tensor that was packed."""
+
+    def __init__(self, groups):
+        self.groups = groups
+
+    @staticmethod
+    def from_seqlens(lengths):
+        # Runs of equal length: of the global crops, of the local ones.
+        groups = []
+        for length in lengths:
+            if groups and groups[-1][1] == length:
+                groups[-1][0] += 1
+            else:
+                groups.append([1, length])
+        return BlockDiagonalMask(groups)
+
+    @staticmethod
+    def from_tensor_list(tensors):
+        """Of tensors [sequences, length, width], and these tensors packed into one of one sequence."""
+        groups = [[tensor.shape[0], tensor.shape[1]] for tensor in tensors]
+        return BlockDiagonalMask(groups), torch.cat([tensor.reshape(1, -1, tensor.shape[-1]) for tensor in tensors], dim=1)
+
+    def split(self, packed):
+        sizes = [count * length for count, length in self.groups]
+        parts = packed.split(sizes, dim=1)
+        return [part.reshape(count, length, -1) for part, (count, length) in zip(parts, self.groups)]
+
+
+def attention_in_blocks(query, key, value, attn_bias=None):
+    """[1, tokens, heads, width]: each sequence attends to itself."""
+    if attn_bias is None:
+        groups = [[query.shape[0], query.shape[1]]]
+    else:
+        groups = attn_bias.groups
+    shape = query.shape
+    parts, start = [], 0
+    flat = [x.reshape(-1, *shape[2:]) for x in (query, key, value)]
+    for count, length in groups:
+        stop = start + count * length
+        heads_first = [x[start:stop].reshape(count, length, *shape[2:]).transpose(1, 2) for x in flat]
+        parts.append(F.scaled_dot_product_attention(*heads_first).transpose(1, 2).reshape(-1, *shape[2:]))
+        start = stop
+    return torch.cat(parts).reshape(shape)
+
+
+def select_and_join(tensors, indices):
+    return torch.cat([tensor[index].flatten() for tensor, index in zip(tensors, indices)])
+
+
+def add_scaled(x, index, source, scaling, alpha):
+    return x.index_add(0, index, source * scaling, alpha=alpha)
+
+
+class Settings(dict):
+    """A dictionary whose keys are attributes too, as OmegaConf's are."""
+
+    __getattr__ = dict.__getitem__
+    __setattr__ = dict.__setitem__
+
+    @staticmethod
+    def of(value):
+        return Settings({key: Settings.of(item) for key, item in value.items()}) if isinstance(value, dict) else value
