@@ -32,7 +32,8 @@ export class Sgd extends Optimizer<Record<"momentum_buffer", Parameters>> {
     for (const [name, parameter, gradient] of updates) {
       const buffer = this.slots.momentum_buffer.get(name)!;
       tf.tidy(() => {
-        const decayed = tf.add(gradient, tf.mul(parameter, rates.weightDecay(name)));
+        const weightDecay = rates.weightDecay(name);
+        const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(parameter, weightDecay));
         buffer.assign(tf.add(tf.mul(buffer, this.momentum), decayed));
         parameter.assign(tf.sub(parameter, tf.mul(buffer, rates.learningRate(name))));
       });
