@@ -16,6 +16,7 @@ export {
   parsePositiveInteger,
   parsePositiveIntegers,
   parsePositiveNumber,
+  parsePositiveNumbers,
 } from "./parsers.ts";
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";

@@ -19,6 +19,11 @@ export function parsePositiveNumber(text: string): number {
   return value;
 }
 
+/** Numbers above 0, separated by commas: "0.01,1e-3". */
+export function parsePositiveNumbers(text: string): number[] {
+  return text.split(",").map((part) => parsePositiveNumber(part.trim()));
+}
+
 function parseInteger(text: string, minimum: number): number {
   const value = /^\+?\d+$/.test(text) ? Number(text) : NaN;
   if (!Number.isSafeInteger(value) || value < minimum) {

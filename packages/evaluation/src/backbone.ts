@@ -4,7 +4,7 @@
 import type { ChannelOptions, Normalization } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
-import type { VisionTransformer } from "@dinov2/vit";
+import type { IntermediateLayer, VisionTransformer } from "@dinov2/vit";
 
 /**
  * The short side becomes `resizeSize` (bicubic, antialiased), then the middle `cropSize` square is taken. Channels and their
@@ -23,6 +23,14 @@ export interface FrozenBackbone {
   readonly imageSizes: ImageSizes;
   /** One feature vector of each image, [B, channels, S, S] normalised by ImageNet's mean and deviation to [B, D]. */
   imageFeatures(images: tf.Tensor4D): tf.Tensor2D;
+  /** For probes that read several blocks; missing where there are none. */
+  readonly blocks?: BackboneBlocks;
+}
+
+export interface BackboneBlocks {
+  readonly depth: number;
+  /** What `blockFeatures` makes of the last `count` blocks, [B, (count + 1) D]. */
+  features(images: tf.Tensor4D, count: number): tf.Tensor2D;
 }
 
 /** Frozen evaluation of the released models happens at 224 pixels (`dinov2/data/transforms.py`), whatever they were trained at. */
@@ -58,7 +66,24 @@ export function vitBackbone(name: string, model: VisionTransformer, imageSizes?:
     width: model.config.embedDim,
     imageSizes: imageSizes ?? evaluationSizes(model.config),
     imageFeatures: (images) => model.forward(images),
+    blocks: {
+      depth: model.config.depth,
+      features: (images, count) => tf.tidy(() => blockFeatures(model.getIntermediateLayers(images, { n: count, returnClassToken: true }))),
+    },
   };
+}
+
+/**
+ * The class tokens of some last blocks, oldest first, then the mean patch token of the last one: [B, (layers + 1) D]. Every
+ * input of the official linear heads is a range of its columns.
+ *
+ * Source: `dinov2/eval/linear.py`, `create_linear_input`.
+ */
+export function blockFeatures(layers: readonly IntermediateLayer[]): tf.Tensor2D {
+  return tf.tidy(() => {
+    const classTokens = layers.map(({ classToken }) => classToken!);
+    return tf.concat([...classTokens, tf.mean(layers.at(-1)!.patchTokens, 1)], 1) as tf.Tensor2D;
+  });
 }
 
 /**

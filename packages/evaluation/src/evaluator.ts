@@ -10,6 +10,8 @@ import type { FrozenBackbone } from "./backbone.ts";
 export interface Measurement {
   readonly metric: string;
   readonly value: number;
+  /** What a reader must know of the number: which head it is of, and how that one was chosen. */
+  readonly note?: string;
 }
 
 /** Labelled images on two sides; labels mean the same on both. */

@@ -6,7 +6,15 @@ export type {
   Measurement,
   ReadingOptions,
 } from "./evaluator.ts";
-export { evaluationSizes, pixelBackbone, vitBackbone, type FrozenBackbone, type ImageSizes } from "./backbone.ts";
+export {
+  blockFeatures,
+  evaluationSizes,
+  pixelBackbone,
+  vitBackbone,
+  type BackboneBlocks,
+  type FrozenBackbone,
+  type ImageSizes,
+} from "./backbone.ts";
 export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";
 export { knnEvaluator, type KnnEvaluatorOptions } from "./knn-evaluator.ts";
 export {
@@ -28,5 +36,18 @@ export {
   type KnnOptions,
   type KnnScore,
 } from "./knn.ts";
+export { linearEvaluator, type LinearEvaluatorOptions, type SelectOn } from "./linear-evaluator.ts";
+export { LinearHeads, oneHotRows } from "./linear-heads.ts";
+export { linearInputs, OFFICIAL_BLOCKS, type LinearInput, type LinearInputOptions, type LinearInputs } from "./linear-inputs.ts";
+export {
+  OFFICIAL_BATCH,
+  OFFICIAL_LEARNING_RATES,
+  OFFICIAL_STEPS,
+  scoreHeads,
+  trainHeads,
+  type HeadScore,
+  type LinearTraining,
+  type TrainHeadsOptions,
+} from "./linear-probe.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";

@@ -4,6 +4,7 @@
 
 import type { LabelledFeatures } from "./feature-matrix.ts";
 import { nearestNeighbours, type SearchOptions } from "./nearest-neighbours.ts";
+import { classesBefore } from "./rank.ts";
 import type { Neighbours } from "./top-k.ts";
 
 export const OFFICIAL_KS: readonly number[] = [10, 20, 100, 200];
@@ -96,21 +97,11 @@ function score(
   for (let query = 0; query < neighbours.queryCount; query++) {
     sumVotes(votes, query, k, neighbours, weights, trainLabels);
     predictions[query] = argmax(votes);
-    const place = rank(votes, testLabels[query]!);
+    const place = classesBefore(votes, testLabels[query]!);
     if (place < 1) inTop1++;
     if (place < 5) inTop5++;
   }
   return { k, top1: inTop1 / neighbours.queryCount, top5: inTop5 / neighbours.queryCount, predictions };
-}
-
-/** How many classes come before class `label`: more votes, or as many and a lower number. */
-function rank(votes: Float64Array, label: number): number {
-  const own = votes[label]!;
-  let before = 0;
-  for (let c = 0; c < votes.length; c++) {
-    if (votes[c]! > own || (votes[c] === own && c < label)) before++;
-  }
-  return before;
 }
 
 /** The first of the largest. */

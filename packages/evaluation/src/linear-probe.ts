@@ -1,0 +1,127 @@
+// Training and scoring every linear head of a grid on features that are there already. Legend: N rows, W width of the matrix,
+// B rows of a batch, H heads of one input, C classes.
+
+import { InfiniteSampler } from "@dinov2/data";
+import { RandomStream } from "@dinov2/foundation";
+import { cosineSchedule } from "@dinov2/optim";
+import { tf } from "@dinov2/tensor";
+import { type LabelledFeatures, rowRange, selectLabelled } from "./feature-matrix.ts";
+import { LinearHeads, oneHotRows } from "./linear-heads.ts";
+import type { LinearInput } from "./linear-inputs.ts";
+import { classesBefore } from "./rank.ts";
+
+export const OFFICIAL_LEARNING_RATES: readonly number[] = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
+export const OFFICIAL_STEPS = 12_500;
+export const OFFICIAL_BATCH = 128;
+
+export interface LinearTraining {
+  readonly steps?: number;
+  /** Rows of one step. */
+  readonly trainBatch?: number;
+  /** For batches of 256 rows; those of others are in proportion. One head of each input for each. */
+  readonly learningRates?: readonly number[];
+}
+
+export interface TrainHeadsOptions extends LinearTraining {
+  readonly classCount: number;
+  readonly seed: number;
+  readonly onProgress?: (rowsSeen: number, total: number) => void;
+}
+
+/** How one head does. */
+export interface HeadScore {
+  /** "b4.avg.lr0.01", with the learning rate as the grid has it. */
+  readonly head: string;
+  /** Shares of rows whose class is the best, or among the best five. */
+  readonly top1: number;
+  readonly top5: number;
+}
+
+/**
+ * One group of heads for each input, trained on random batches of `train`, every row once a pass; SGD with momentum 0.9 and
+ * no weight decay, the rates let down to 0 along a cosine. The caller disposes them.
+ *
+ * Source: arXiv 2304.07193, section 7.1 and appendix B.3; `dinov2/eval/linear.py`.
+ */
+export async function trainHeads(
+  train: LabelledFeatures,
+  inputs: readonly LinearInput[],
+  options: TrainHeadsOptions,
+): Promise<LinearHeads[]> {
+  const { steps = OFFICIAL_STEPS, trainBatch = OFFICIAL_BATCH, learningRates = OFFICIAL_LEARNING_RATES } = options;
+  const { classCount, seed, onProgress = () => undefined } = options;
+  const random = RandomStream.fromSeed(seed).split("linear heads");
+  const groups = inputs.map((input) => new LinearHeads(input, learningRates, classCount, random));
+  try {
+    await runSteps(groups, train, { steps, trainBatch, seed, onProgress });
+  } catch (error) {
+    for (const group of groups) group.dispose();
+    throw error;
+  }
+  return groups;
+}
+
+async function runSteps(
+  groups: readonly LinearHeads[],
+  train: LabelledFeatures,
+  { steps, trainBatch, seed, onProgress }: Required<Pick<TrainHeadsOptions, "steps" | "trainBatch" | "seed" | "onProgress">>,
+): Promise<void> {
+  const sampler = InfiniteSampler.create({ length: train.features.count, seed });
+  const schedule = cosineSchedule({ baseValue: trainBatch / 256, finalValue: 0, totalIterations: steps });
+  onProgress(0, steps * trainBatch);
+  for (let step = 0; step < steps; step++) {
+    const rows = Int32Array.from({ length: trainBatch }, () => sampler.next());
+    stepHeads(groups, selectLabelled(train, rows), schedule.at(step));
+    onProgress((step + 1) * trainBatch, steps * trainBatch);
+    // Signals and timers have their turn.
+    if (step % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** One step of all heads on the same rows. */
+function stepHeads(groups: readonly LinearHeads[], { features, labels }: LabelledFeatures, rateFactor: number): void {
+  tf.tidy(() => {
+    const batch = tf.tensor2d(features.values, [features.count, features.width]);
+    const oneHot = oneHotRows(labels, groups[0]!.classCount);
+    for (const group of groups) group.step(batch, oneHot, rateFactor);
+  });
+}
+
+/** The accuracies of all heads on other rows, in the order of the groups and of their learning rates. */
+export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledFeatures, block = 512): Promise<HeadScore[]> {
+  const hits = groups.map(({ learningRates }) => learningRates.map(() => ({ top1: 0, top5: 0 })));
+  for (let start = 0; start < rows.features.count; start += block) {
+    const some = rowRange(rows.features, start, Math.min(start + block, rows.features.count));
+    const batch = tf.tensor2d(some.values, [some.count, some.width]);
+    try {
+      for (const [i, group] of groups.entries()) await countHits(group, batch, rows.labels.subarray(start), hits[i]!);
+    } finally {
+      batch.dispose();
+    }
+  }
+  const share = (count: number) => count / rows.features.count;
+  return groups.flatMap(({ names }, i) =>
+    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, top1: share(top1), top5: share(top5) })));
+}
+
+async function countHits(
+  group: LinearHeads,
+  batch: tf.Tensor2D,
+  labels: Int32Array,
+  hits: readonly { top1: number; top5: number }[],
+): Promise<void> {
+  const { classCount } = group;
+  const logits = group.logits(batch); // [B, H C]
+  try {
+    const values = (await logits.data()) as Float32Array;
+    for (let row = 0, start = 0; row < batch.shape[0]; row++) {
+      for (const hit of hits) {
+        const before = classesBefore(values.subarray(start, (start += classCount)), labels[row]!);
+        if (before < 1) hit.top1++;
+        if (before < 5) hit.top5++;
+      }
+    }
+  } finally {
+    logits.dispose();
+  }
+}
