@@ -6,14 +6,16 @@ import {
   addExamples,
   addImageOptions,
   Command,
+  Option,
   parseFraction,
   parsePositiveInteger,
   parsePositiveIntegers,
+  parsePositiveNumbers,
   parseNumber,
   SOURCE_FORMS,
 } from "@dinov2/cli";
-import type { Evaluator } from "@dinov2/evaluation";
-import type { BenchmarkOptions } from "./run-benchmark.ts";
+import type { SelectOn } from "@dinov2/evaluation";
+import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
   readonly ks: number[];
@@ -22,11 +24,24 @@ interface KnnCommandOptions extends BenchmarkOptions {
   readonly tries: number;
 }
 
+type Pooling = "none" | "avg" | "both";
+
+interface LinearCommandOptions extends BenchmarkOptions {
+  readonly blocks: number[];
+  readonly pool: Pooling;
+  readonly learningRates?: number[];
+  readonly steps: number;
+  readonly trainBatch: number;
+  readonly selectOn: SelectOn;
+  readonly heldOut: number;
+}
+
 export function benchmarkCommand(): Command {
   return addExamples(
     new Command("benchmark")
       .description("Measure how good a model's frozen features are: nothing in the model is trained.")
-      .addCommand(knnCommand()),
+      .addCommand(knnCommand())
+      .addCommand(linearCommand()),
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",
     "dinov2 benchmark knn --help",
   );
@@ -53,13 +68,56 @@ function knnCommand(): Command {
   return command.action(async (options: KnnCommandOptions) => {
     const { knnEvaluator } = await import("@dinov2/evaluation");
     const { ks, temperature, perClass = [], tries } = options;
-    await run(knnEvaluator({ ks, temperature, perClass, tries }), options, { ks, temperature, perClass, tries });
+    const protocol = { ks, temperature, perClass, tries };
+    await run({ evaluator: knnEvaluator(protocol), protocol }, options);
   });
 }
 
-async function run(evaluator: Evaluator, options: BenchmarkOptions, protocol: Readonly<Record<string, unknown>>) {
+function linearCommand(): Command {
+  const command = new Command("linear");
+  addBenchmarkOptions(command)
+    .summary("classify images by linear heads trained on the frozen features")
+    .description(
+      "Train a linear head for each learning rate, number of blocks and pooling, all at once, and test them.\n" +
+        "Every image's features are taken once, of its evaluation view.\n" +
+        "Writes DIR/results.json and prints the accuracy of the best head and of each.",
+    )
+    .option("--blocks <list>", "read the class tokens of so many last blocks; as many as there are", parsePositiveIntegers, [1, 4])
+    .addOption(new Option("--pool <choice>", "read the mean patch token too").choices(["none", "avg", "both"]).default("both"))
+    .option(
+      "--learning-rates <list>",
+      "one head each; for 256 images a step, in proportion for others (default: the published 13, 1e-5 to 0.1)",
+      parsePositiveNumbers,
+    )
+    .option("--steps <N>", "training steps", parsePositiveInteger, 12_500)
+    .option("--train-batch <N>", "images in one training step", parsePositiveInteger, 128)
+    .addOption(
+      new Option("--select-on <images>", "what the best head is chosen on: test, as published, or held-out training images")
+        .choices(["test", "held-out"])
+        .default("test"),
+    )
+    .option("--held-out <share>", "of the training images, with --select-on held-out", parseFraction, 0.1);
+  addCommonOptions(command);
+  addExamples(
+    command,
+    "dinov2 benchmark linear --model RUN --data photos/ --out results/",
+    "dinov2 benchmark linear --model RUN --data photos/ --out results/ --steps 2000 --select-on held-out",
+  );
+  return command.action(async (options: LinearCommandOptions) => {
+    const { linearEvaluator, OFFICIAL_LEARNING_RATES } = await import("@dinov2/evaluation");
+    const { linearTable } = await import("./results.ts");
+    const { blocks, pool, learningRates = OFFICIAL_LEARNING_RATES, steps, trainBatch, selectOn, heldOut } = options;
+    const averagePool = { none: [false], avg: [true], both: [false, true] }[pool];
+    const training = { blocks, averagePool, learningRates, steps, trainBatch, selectOn };
+    const evaluator = linearEvaluator({ ...training, heldOutShare: heldOut });
+    const protocol = { ...training, ...(selectOn === "held-out" && { heldOutShare: heldOut }), features: "once" };
+    await run({ evaluator, protocol, table: linearTable }, options);
+  });
+}
+
+async function run(benchmark: Benchmark, options: BenchmarkOptions): Promise<void> {
   const { runBenchmark } = await import("./run-benchmark.ts");
-  await runBenchmark(evaluator, options, protocol);
+  await runBenchmark(benchmark, options);
 }
 
 /** The options of every benchmark. */

@@ -9,6 +9,8 @@ export interface BenchmarkResults {
   readonly benchmark: string;
   /** Shares 0..1 by name: "k20.top1". */
   readonly metrics: Readonly<Record<string, number>>;
+  /** What a reader must know of some metrics, by name: which head a number is of, and how that one was chosen. */
+  readonly notes: Readonly<Record<string, string>>;
   readonly model: { readonly source: string; readonly untrained: boolean; readonly width: number };
   readonly data: {
     readonly source: string;
@@ -42,10 +44,25 @@ export function metricTable(metrics: Readonly<Record<string, number>>): string {
   const split = (metric: string) => [metric.slice(0, metric.lastIndexOf(".")), metric.slice(metric.lastIndexOf(".") + 1)] as const;
   const rows = [...new Set(Object.keys(metrics).map((metric) => split(metric)[0]))];
   const columns = [...new Set(Object.keys(metrics).map((metric) => split(metric)[1]))];
-  const cell = (row: string, column: string) => {
-    const value = metrics[`${row}.${column}`];
-    return value === undefined ? "" : `${(100 * value).toFixed(1)} %`;
-  };
-  const body = rows.map((row) => [row, ...columns.map((column) => cell(row, column))]);
+  const body = rows.map((row) => [row, ...columns.map((column) => percent(metrics[`${row}.${column}`]))]);
   return formatTable([["", ...columns], ...body], ["left", ...columns.map(() => "right" as const)]);
 }
+
+/** The selected head, and the top-1 accuracy of all: a row for each learning rate, a column for each input. */
+export function linearTable(metrics: Readonly<Record<string, number>>, notes: Readonly<Record<string, string>>): string {
+  const heads = Object.keys(metrics).flatMap((metric) => {
+    const match = /^linear\.(.+)\.(lr[^.].*)\.top1$/.exec(metric);
+    return match ? [{ metric, input: match[1]!, rate: match[2]! }] : [];
+  });
+  const inputs = [...new Set(heads.map(({ input }) => input))];
+  const rates = [...new Set(heads.map(({ rate }) => rate))];
+  const body = rates.map((rate) => [rate, ...inputs.map((input) => percent(metrics[`linear.${input}.${rate}.top1`]))]);
+  return [
+    `top-1 ${percent(metrics["linear.top1"])}, top-5 ${percent(metrics["linear.top5"])}:`,
+    notes["linear.top1"],
+    "",
+    formatTable([["top-1", ...inputs], ...body], ["left", ...inputs.map(() => "right" as const)]),
+  ].join("\n");
+}
+
+const percent = (share: number | undefined) => (share === undefined ? "" : `${(100 * share).toFixed(1)} %`);

@@ -34,12 +34,16 @@ export interface BenchmarkOptions extends CommonOptions, ImageOptions {
   readonly untrained: boolean;
 }
 
-/** @param protocol the evaluator's own settings, for the results */
-export async function runBenchmark(
-  evaluator: Evaluator,
-  options: BenchmarkOptions,
-  protocol: Readonly<Record<string, unknown>>,
-): Promise<void> {
+/** One measure: how it is taken, and how it is shown. */
+export interface Benchmark {
+  readonly evaluator: Evaluator;
+  /** The evaluator's own settings, for the results. */
+  readonly protocol: Readonly<Record<string, unknown>>;
+  /** The metrics for a terminal; `metricTable` as it comes. */
+  readonly table?: (metrics: Readonly<Record<string, number>>, notes: Readonly<Record<string, string>>) => string;
+}
+
+export async function runBenchmark({ evaluator, protocol, table = metricTable }: Benchmark, options: BenchmarkOptions): Promise<void> {
   const { batchSize, seed, out, pixelLimit } = options;
   const started = performance.now();
   await requireWritable("--out", out, "folder");
@@ -49,10 +53,14 @@ export async function runBenchmark(
 
   const watcher = new ImageWatcher();
   const metrics: Record<string, number> = {};
+  const notes: Record<string, string> = {};
   try {
     const { progress, skipped } = watcher;
     const context = { task, batchSize, seed, progress, skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
-    for await (const { metric, value } of evaluator.run(backbone, context)) metrics[metric] = value;
+    for await (const { metric, value, note } of evaluator.run(backbone, context)) {
+      metrics[metric] = value;
+      if (note !== undefined) notes[metric] = note;
+    }
     watcher.finish();
   } finally {
     watcher.clear();
@@ -61,6 +69,7 @@ export async function runBenchmark(
   const results: BenchmarkResults = {
     benchmark: evaluator.name,
     metrics,
+    notes,
     model: { source: options.model, untrained: options.untrained, width: backbone.width },
     data: {
       source: options.data,
@@ -79,7 +88,7 @@ export async function runBenchmark(
     finishedAt: new Date().toISOString(),
   };
   const written = await writeResults(out, results);
-  printResult(options, { written, ...results }, () => summary(results, written));
+  printResult(options, { written, ...results }, () => summary(results, table(metrics, notes), written));
 }
 
 async function openBackbone({ model: source, untrained, size, resize, seed }: BenchmarkOptions): Promise<FrozenBackbone> {
@@ -92,14 +101,14 @@ async function openBackbone({ model: source, untrained, size, resize, seed }: Be
   return vitBackbone(`${source}, untrained`, fresh, sizes);
 }
 
-function summary({ benchmark, model, data, protocol, metrics, seconds }: BenchmarkResults, written: string): string {
+function summary({ benchmark, model, data, protocol, seconds }: BenchmarkResults, table: string, written: string): string {
   const leftOut = data.skipped.length > 0 ? `, ${data.skipped.length} left out` : "";
   return [
     `${benchmark} of ${model.source}${model.untrained ? " (untrained)" : ""} at ${String(protocol.cropSize)} px`,
     `${data.trainImages} train and ${data.testImages} test images in ${data.classes} classes${leftOut}`,
     `(${data.origin})`,
     "",
-    metricTable(metrics),
+    table,
     "",
     `${formatDuration(seconds)}, written to ${written}`,
   ].join("\n");
