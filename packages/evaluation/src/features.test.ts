@@ -10,6 +10,8 @@ import { evaluationSizes, pixelBackbone, vitBackbone } from "./backbone.ts";
 import type { Measurement } from "./evaluator.ts";
 import { extractFeatures, extractLabelled } from "./features.ts";
 import { knnEvaluator } from "./knn-evaluator.ts";
+import { linearEvaluator, type LinearEvaluatorOptions } from "./linear-evaluator.ts";
+import { linearInputs } from "./linear-inputs.ts";
 
 let folder: string;
 let vit: VisionTransformer;
@@ -136,5 +138,56 @@ describe("knnEvaluator", () => {
     for await (const { metric, value } of evaluator.run(pixelBackbone(4), context)) scores.set(metric, value);
     // One draw gets none, one or both of two test images right; so does the mean of six equal ones.
     expect([0, 0.5, 1]).not.toContain(scores.get("n1.k1.top1"));
+  });
+});
+
+describe("linearInputs", () => {
+  it("has the class token after the final norm as one block's columns, whatever other blocks are there", () => {
+    const deep = VisionTransformer.create({ ...vit.config, depth: 3 }, RandomStream.fromSeed(5));
+    const { backbone, inputs } = linearInputs(vitBackbone("deep", deep), { blocks: [1, 3, 4] });
+    expect(inputs.map(({ name, start, width }) => [name, start, width])).toEqual([
+      ["b1", 32, 16], ["b1.avg", 32, 32], ["b3", 0, 48], ["b3.avg", 0, 64], // of 3 class tokens and a mean, 16 wide each
+    ]);
+    const worst = tf.tidy(() => {
+      const images = tf.randomNormal([2, 3, 16, 16], 0, 1, "float32", 1) as tf.Tensor4D;
+      const ofOneBlock = tf.slice2d(backbone.imageFeatures(images), [0, 32], [2, 16]);
+      return tf.max(tf.abs(tf.sub(ofOneBlock, deep.forward(images)))).dataSync()[0];
+    });
+    expect(worst).toBeLessThan(1e-5); // float32 rounding
+    deep.dispose();
+  });
+});
+
+describe("linearEvaluator", () => {
+  async function run(options: LinearEvaluatorOptions): Promise<Measurement[]> {
+    const task = { train: await pictures("train", 16), test: await pictures("test", 6) };
+    const evaluator = linearEvaluator({ steps: 60, trainBatch: 8, learningRates: [1e-6, 0.5], ...options });
+    const measurements: Measurement[] = [];
+    for await (const measurement of evaluator.run(vitBackbone("fresh", vit), { task, seed: 0 })) measurements.push(measurement);
+    return measurements;
+  }
+
+  it("reports the best head on the test images, says which it is, and reports all", async () => {
+    const [top1, top5, ...heads] = await run({});
+    const value = new Map(heads.map((head) => [head.metric, head.value]));
+    expect([...value.keys()].filter((metric) => metric.endsWith("top1"))).toEqual(
+      ["b1.lr0.000001", "b1.lr0.5", "b1.avg.lr0.000001", "b1.avg.lr0.5"].map((head) => `linear.${head}.top1`));
+    const selected = /^head (\S+), the best of 4 on the test images themselves$/.exec(top1!.note!)![1]!;
+    expect([top1!.value, top5!.value]).toEqual([value.get(`linear.${selected}.top1`), 1]);
+    expect(top1!.value).toBe(Math.max(...[...value].filter(([metric]) => metric.endsWith("top1")).map(([, share]) => share)));
+  });
+
+  it("selects by held-out training images alone, when asked", async () => {
+    const measurements = await run({ selectOn: "held-out", heldOutShare: 0.25 });
+    const heldOut = measurements.filter(({ metric }) => metric.endsWith(".heldout"));
+    const best = heldOut.reduce((most, one) => (one.value > most.value ? one : most));
+    expect(heldOut.length).toBe(4);
+    expect(measurements[0]!.note).toBe(`head ${best.metric.slice("linear.".length, -".heldout".length)}, the best of 4 on training images held out`);
+  });
+
+  it("leaves no tensor behind", async () => {
+    const before = tf.memory().numTensors;
+    await run({ steps: 2 });
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -38,7 +38,7 @@ export {
 } from "./knn.ts";
 export { linearEvaluator, type LinearEvaluatorOptions, type SelectOn } from "./linear-evaluator.ts";
 export { LinearHeads, oneHotRows } from "./linear-heads.ts";
-export { linearInputs, OFFICIAL_BLOCKS, type LinearInput, type LinearInputOptions, type LinearInputs } from "./linear-inputs.ts";
+export { blockInputs, linearInputs, OFFICIAL_BLOCKS, type LinearInput, type LinearInputOptions, type LinearInputs } from "./linear-inputs.ts";
 export {
   OFFICIAL_BATCH,
   OFFICIAL_LEARNING_RATES,

@@ -1,4 +1,4 @@
-import { RandomStream } from "@dinov2/foundation";
+import { InputError, RandomStream } from "@dinov2/foundation";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
 import { extractLabelled } from "./features.ts";
@@ -41,6 +41,9 @@ interface TrainSides {
 
 function heldOut(all: LabelledFeatures, share: number, seed: number): TrainSides {
   const rows = stratifiedSplit(all.labels, share, RandomStream.fromSeed(seed).split("held out"));
+  if (rows.test.length === 0) {
+    throw new InputError("No class has two training images, so none can be held out to select on; select on the test images.");
+  }
   return { train: selectLabelled(all, rows.train), heldOut: selectLabelled(all, rows.test) };
 }
 

@@ -27,28 +27,31 @@ export interface LinearInputOptions {
 export const OFFICIAL_BLOCKS: readonly number[] = [1, 4];
 
 /** The inputs of a backbone for every choice of blocks and pooling; one without blocks has its image features only. */
-export function linearInputs(
-  backbone: FrozenBackbone,
-  { blocks = OFFICIAL_BLOCKS, averagePool = [false, true] }: LinearInputOptions = {},
-): LinearInputs {
-  const { width, blocks: network } = backbone;
-  if (network === undefined) return { backbone, inputs: [{ name: "image", start: 0, width }] };
-  const possible = [...new Set(blocks)].filter((count) => count <= network.depth).sort((a, b) => a - b);
-  const counts = possible.length > 0 ? possible : [network.depth];
-  const most = counts.at(-1)!;
+export function linearInputs(backbone: FrozenBackbone, options: LinearInputOptions = {}): LinearInputs {
+  const { width, blocks } = backbone;
+  if (blocks === undefined) return { backbone, inputs: [{ name: "image", start: 0, width }] };
+  const count = mostBlocks(blocks.depth, options);
   return {
-    backbone: {
-      ...backbone,
-      width: (most + 1) * width,
-      imageFeatures: (images) => network.features(images, most),
-    },
-    inputs: counts.flatMap((count) => averagePool.map((average) => blockColumns(count, average, most, width))),
+    backbone: { ...backbone, width: (count + 1) * width, imageFeatures: (images) => blocks.features(images, count) },
+    inputs: blockInputs(width, blocks.depth, options),
   };
 }
 
-/** Where the last `count` of `most` blocks are, in the order of `blockFeatures`. */
-const blockColumns = (count: number, average: boolean, most: number, width: number): LinearInput => ({
-  name: `b${count}${average ? ".avg" : ""}`,
-  start: (most - count) * width,
-  width: (count + (average ? 1 : 0)) * width,
-});
+/** The inputs of a network of this width and depth, as columns of `blockFeatures` of the most blocks that one reads. */
+export function blockInputs(width: number, depth: number, options: LinearInputOptions = {}): LinearInput[] {
+  const most = mostBlocks(depth, options);
+  return possibleBlocks(depth, options).flatMap((count) =>
+    (options.averagePool ?? [false, true]).map((average) => ({
+      name: `b${count}${average ? ".avg" : ""}`,
+      start: (most - count) * width,
+      width: (count + (average ? 1 : 0)) * width,
+    })));
+}
+
+const mostBlocks = (depth: number, options: LinearInputOptions) => possibleBlocks(depth, options).at(-1)!;
+
+/** Ascending; at least one, which is then the whole depth. */
+function possibleBlocks(depth: number, { blocks = OFFICIAL_BLOCKS }: LinearInputOptions): number[] {
+  const possible = [...new Set(blocks)].filter((count) => count <= depth).sort((a, b) => a - b);
+  return possible.length > 0 ? possible : [depth];
+}

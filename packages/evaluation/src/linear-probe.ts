@@ -51,7 +51,8 @@ export async function trainHeads(
   const { steps = OFFICIAL_STEPS, trainBatch = OFFICIAL_BATCH, learningRates = OFFICIAL_LEARNING_RATES } = options;
   const { classCount, seed, onProgress = () => undefined } = options;
   const random = RandomStream.fromSeed(seed).split("linear heads");
-  const groups = inputs.map((input) => new LinearHeads(input, learningRates, classCount, random));
+  const rates = [...new Set(learningRates)];
+  const groups = inputs.map((input) => new LinearHeads(input, rates, classCount, random));
   try {
     await runSteps(groups, train, { steps, trainBatch, seed, onProgress });
   } catch (error) {
