@@ -23,6 +23,7 @@ const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
   optim: () => import("./groups/optim.ts"),
   ssl: () => import("./groups/ssl.ts"),
   eval_knn: () => import("./groups/eval_knn.ts"),
+  eval_linear: () => import("./groups/eval_linear.ts"),
   aug_ops: () => import("./groups/aug_ops.ts"),
   aug_pipeline: () => import("./groups/aug_pipeline.ts"),
   aug_stats: () => import("./groups/aug_stats.ts"),
