@@ -7,6 +7,7 @@ import { createFixtures } from "./fixtures.ts";
 interface BenchmarkResult {
   readonly written: string;
   readonly metrics: Readonly<Record<string, number>>;
+  readonly notes: Readonly<Record<string, string>>;
   readonly data: { readonly trainImages: number; readonly testImages: number; readonly origin: string; readonly fingerprint: string };
   readonly protocol: Readonly<Record<string, unknown>>;
 }
@@ -56,5 +57,40 @@ describe("dinov2 benchmark knn", () => {
     expect(grouped.data).toMatchObject({ trainImages: 16, testImages: 8 }); // whole groups of 4, one of each class
     const split = await knn("--model", "pixels", "--data", "split.csv", "--out", "results/column", "--ks", "1");
     expect(split.data).toMatchObject({ trainImages: 18, testImages: 6, origin: "column split of the manifest" });
+  });
+});
+
+describe("dinov2 benchmark linear", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  const sides = ["--data", "sides", "--backend", "cpu", "--steps", "40", "--train-batch", "8"];
+  const linear = (...words: string[]) => dinov2Json<BenchmarkResult>(["benchmark", "linear", ...sides, ...words], root);
+
+  it("reads the blocks that there are, one head for each rate, and writes what it prints", async () => {
+    const { written, ...result } = await linear("--model", "model.safetensors", "--out", "results/model", "--learning-rates", "0.001,1");
+    const heads = ["b1.lr0.001", "b1.lr1", "b1.avg.lr0.001", "b1.avg.lr1"]; // 4 blocks are more than the model's 2
+    const names = ["linear", ...heads.map((head) => `linear.${head}`)].flatMap((name) => [`${name}.top1`, `${name}.top5`]);
+    expect(Object.keys(result.metrics)).toEqual(names);
+    expect(result.metrics["linear.top1"]).toBe(1);
+    expect(result.notes["linear.top1"]).toMatch(/^head b1\..*, the best of 4 on the test images themselves$/);
+    expect(result.protocol).toMatchObject({ learningRates: [0.001, 1], steps: 40, selectOn: "test", features: "once" });
+    expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(result);
+  });
+
+  it("selects on held-out training images, and says so", async () => {
+    const words = ["--model", "pixels", "--out", "results/held-out", "--learning-rates", "0.1", "--select-on", "held-out"];
+    const { metrics, notes } = await linear(...words, "--held-out", "0.2");
+    expect(Object.keys(metrics)).toEqual(
+      ["linear.top1", "linear.top5", "linear.image.lr0.1.top1", "linear.image.lr0.1.top5", "linear.image.lr0.1.heldout"]);
+    expect(notes["linear.top1"]).toBe("head image.lr0.1, the best of 1 on training images held out");
+  });
+
+  it("prints the selected head, and a table of all with a row for each rate", async () => {
+    const words = ["benchmark", "linear", ...sides, "--model", "model.safetensors", "--out", "results/table", "--blocks", "1,2"];
+    const { code, stdout } = await dinov2([...words, "--learning-rates", "0.01,0.5"], root);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/top-1 +b1 +b1\.avg +b2 +b2\.avg\nlr0\.01( +\d+\.\d %){4}\nlr0\.5( +\d+\.\d %){4}\n/);
   });
 });

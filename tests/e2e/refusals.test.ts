@@ -19,9 +19,9 @@ describe("dinov2", () => {
     const options = { model: "model.safetensors", images: "colours", out: "out.safetensors", backend: "cpu", ...changes };
     return ["extract", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
   };
-  const knn = (changes: Readonly<Record<string, string>>) => {
+  const benchmark = (name: string, changes: Readonly<Record<string, string>>) => {
     const options = { model: "model.safetensors", data: "sides", out: "out", backend: "cpu", ...changes };
-    return ["benchmark", "knn", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
+    return ["benchmark", name, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];
   };
 
   const pretrain = (changes: Readonly<Record<string, string>>, ...more: string[]) => {
@@ -55,9 +55,11 @@ describe("dinov2", () => {
     ["a folder that is no model", () => extract({ model: "colours" }), /colours holds no model; expected/],
     ["a checkpoint of another architecture", () => extract({ model: "mismatched.safetensors" }), /blocks\.2.*register_tokens|register_tokens.*blocks\.2/],
     ["an output that is a folder", () => extract({ out: "colours" }), /--out colours is a folder, a file was expected/],
-    ["an output below a file", () => knn({ out: "model.safetensors/deep" }), /--out .* cannot be written: .*model\.safetensors is a file/],
-    ["images without classes", () => knn({ data: "mixed" }), /mixed has no classes; expected class sub-folders/],
-    ["test classes that cannot be learnt", () => knn({ data: "sides/train", "test-data": "sides" }), /Class "train" of sides is not among/],
+    ["an output below a file", () => benchmark("knn", { out: "model.safetensors/deep" }), /--out .* cannot be written: .*model\.safetensors is a file/],
+    ["images without classes", () => benchmark("knn", { data: "mixed" }), /mixed has no classes; expected class sub-folders/],
+    ["test classes that cannot be learnt", () => benchmark("knn", { data: "sides/train", "test-data": "sides" }), /Class "train" of sides is not among/],
+    ["a rate that is not above 0", () => benchmark("linear", { "learning-rates": "0.1,0" }), /argument '0\.1,0' is invalid\. Expected a number above 0/],
+    ["to select heads on nothing known", () => benchmark("linear", { "select-on": "val" }), /argument 'val' is invalid\. Allowed choices are test, held-out/],
     ["to train on a missing folder", () => pretrain({ data: "nowhere" }), /There is no file or folder nowhere/],
     ["to train on an empty folder", () => pretrain({ data: "empty" }), /Folder empty is empty/],
     ["to train on a folder without an image", () => pretrain({ data: "notes" }), /no image; expected files that end in/],
