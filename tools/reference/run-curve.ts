@@ -1,0 +1,89 @@
+// What one training run shows: its losses by step, k-NN of the checkpoints that it kept, and a linear probe of the last one.
+// A run of ours has `checkpoints/step-0002000/teacher.safetensors`, one of the official code `step-2000/teacher.pth`.
+
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { evaluationSizes, type Evaluator, knnEvaluator, linearEvaluator, vitBackbone, type ClassificationTask } from "@dinov2/evaluation";
+import { InputError, writeFileAtomic } from "@dinov2/foundation";
+import { loadModel } from "@dinov2/vit";
+
+export type Point = readonly [step: number, value: number];
+
+export interface RunCurve {
+  readonly run: string;
+  /** The loss that is optimised, of the logged steps. */
+  readonly loss: readonly Point[];
+  /** Of each checkpoint, over `some` images; share of 1, 20 neighbours. */
+  readonly knn: readonly Point[];
+  /** Of the last checkpoint, over all images: the same, and the best linear head on the test images. */
+  readonly final: { readonly knn: number; readonly linear: number };
+}
+
+export interface CurveOptions {
+  readonly some: ClassificationTask;
+  readonly all: ClassificationTask;
+  readonly linearSteps: number;
+}
+
+const NEIGHBOURS = 20;
+
+/** Measures a run, or takes what `RUN/curve.json` says of an earlier time. */
+export async function runCurve(run: string, options: CurveOptions, say: (message: string) => void): Promise<RunCurve> {
+  const kept = join(run, "curve.json");
+  const earlier = await readFile(kept, "utf8").catch(() => undefined);
+  if (earlier !== undefined) return JSON.parse(earlier) as RunCurve;
+  const checkpoints = await checkpointsOf(run);
+  const last = checkpoints.at(-1);
+  if (last === undefined) throw new InputError(`${run} has no checkpoint of a teacher; expected the folder of a finished run.`);
+  const knnOf = (weights: string, task: ClassificationTask) =>
+    measured(weights, knnEvaluator({ ks: [NEIGHBOURS] }), `k${NEIGHBOURS}.top1`, task);
+  const knn: Point[] = [];
+  for (const { step, weights } of checkpoints) {
+    knn.push([step, await knnOf(weights, options.some)]);
+    say(`${basename(run)}, step ${step}: k-NN ${percent(knn.at(-1)![1])} of some images`);
+  }
+  const final = {
+    knn: await knnOf(last.weights, options.all),
+    linear: await measured(last.weights, linearEvaluator({ steps: options.linearSteps }), "linear.top1", options.all),
+  };
+  say(`${basename(run)}: k-NN ${percent(final.knn)}, linear ${percent(final.linear)}`);
+  const curve: RunCurve = { run: basename(run), loss: await lossesOf(run), knn, final };
+  await writeFileAtomic(kept, JSON.stringify(curve));
+  return curve;
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+async function checkpointsOf(run: string) {
+  const ours = join(run, "checkpoints");
+  const ourNames = await readdir(ours).catch(() => undefined);
+  const [folder, file] = ourNames ? [ours, "teacher.safetensors"] : [run, "teacher.pth"];
+  return (ourNames ?? (await readdir(run)))
+    .flatMap((name) => {
+      const step = /^step-(\d+)$/.exec(name)?.[1];
+      return step === undefined ? [] : [{ step: Number(step), weights: join(folder, name, file) }];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+async function measured(weights: string, evaluator: Evaluator, wanted: string, task: ClassificationTask): Promise<number> {
+  const model = await loadModel(weights);
+  try {
+    // The images are as small as the crops: none of their border is cut off.
+    const sizes = evaluationSizes(model.config, { resizeSize: model.config.imageSize });
+    for await (const { metric, value } of evaluator.run(vitBackbone(weights, model, sizes), { task, seed: 0, batchSize: 256 })) {
+      if (metric === wanted) return value;
+    }
+  } finally {
+    model.dispose();
+  }
+  throw new Error(`The evaluator gave no ${wanted}.`);
+}
+
+async function lossesOf(run: string): Promise<Point[]> {
+  const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
+  return lines.map((line) => {
+    const { step, total_loss } = JSON.parse(line) as { step: number; total_loss: number };
+    return [step, total_loss] as const;
+  });
+}
