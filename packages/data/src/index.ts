@@ -37,6 +37,7 @@ export {
 } from "./collate.ts";
 export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type Sampler, type SamplerState } from "./samplers.ts";
 export { BlockSampler, type BlockSamplerOptions } from "./block-sampler.ts";
-export { createLoader, defaultShuffleBytes, defaultWorkers, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
+export { createLoader, defaultShuffleBytes, defaultWorkers, type LoadedBatch, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
 export { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./loader/eval-loader.ts";
+export { loadRandomCrops, type RandomCropBatch, type RandomCropOptions } from "./loader/random-crop-loader.ts";
 export type { SkipOptions } from "./loader/skip-ledger.ts";

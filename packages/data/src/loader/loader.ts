@@ -52,8 +52,14 @@ export interface LoaderStatistics {
   readonly skippedImages: number;
 }
 
+/** A batch of a loader: it knows which images it is made of. */
+export interface LoadedBatch extends Batch {
+  /** [B] indices into the dataset. */
+  readonly indices: Int32Array;
+}
+
 /** Endless batches from `startStep` on. Leaving a `for await` early keeps the loader open; `close()` ends it. */
-export interface Loader extends AsyncIterable<Batch> {
+export interface Loader extends AsyncIterable<LoadedBatch> {
   stats(): LoaderStatistics;
   /** The step of the next batch: with the same options, `startStep` to go on from here. */
   readonly step: number;
@@ -83,7 +89,7 @@ class BatchLoader implements Loader {
   private readonly ledger: SkipLedger;
   private readonly cache: DecodedCache;
   private readonly workers: number;
-  private readonly ahead: Promise<Batch>[] = [];
+  private readonly ahead: Promise<LoadedBatch>[] = [];
   private closed = false;
   private batches = 0;
   private waitedMilliseconds = 0;
@@ -107,7 +113,7 @@ class BatchLoader implements Loader {
     this.runner = createRunner({ view: "multi-crop", options: this.crops, decode }, workers);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Batch> {
+  [Symbol.asyncIterator](): AsyncIterator<LoadedBatch> {
     return { next: () => this.next(), return: () => Promise.resolve({ done: true, value: undefined }) };
   }
 
@@ -129,7 +135,7 @@ class BatchLoader implements Loader {
     await this.runner.close();
   }
 
-  private async next(): Promise<IteratorResult<Batch>> {
+  private async next(): Promise<IteratorResult<LoadedBatch>> {
     if (this.closed) return { done: true, value: undefined };
     const asked = performance.now();
     this.firstAsked ??= asked;
@@ -154,7 +160,7 @@ class BatchLoader implements Loader {
     }
   }
 
-  private async makeBatch(step: number): Promise<Batch> {
+  private async makeBatch(step: number): Promise<LoadedBatch> {
     const { dataset, batchSize, rank = 0 } = this.options;
     const { globalSize, localSize, globalCount, localCount } = this.crops;
     const globalCrops = sharedStack(globalCount * batchSize, this.crops.mean.length, globalSize);
@@ -169,6 +175,7 @@ class BatchLoader implements Loader {
       localCrops,
       ...drawMasks(globalCount * batchSize, { height: side, width: side }, this.masking, maskRandom),
       sampleNames: indices.map((index) => dataset.name(index)),
+      indices: Int32Array.from(indices),
     };
   }
 
