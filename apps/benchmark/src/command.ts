@@ -14,7 +14,7 @@ import {
   parseNumber,
   SOURCE_FORMS,
 } from "@dinov2/cli";
-import type { SelectOn } from "@dinov2/evaluation";
+import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
 import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
@@ -32,6 +32,7 @@ interface LinearCommandOptions extends BenchmarkOptions {
   readonly learningRates?: number[];
   readonly steps: number;
   readonly trainBatch: number;
+  readonly features: TrainFeatures;
   readonly selectOn: SelectOn;
   readonly heldOut: number;
 }
@@ -79,7 +80,6 @@ function linearCommand(): Command {
     .summary("classify images by linear heads trained on the frozen features")
     .description(
       "Train a linear head for each learning rate, number of blocks and pooling, all at once, and test them.\n" +
-        "Every image's features are taken once, of its evaluation view.\n" +
         "Writes DIR/results.json and prints the accuracy of the best head and of each.",
     )
     .option("--blocks <list>", "read the class tokens of so many last blocks; as many as there are", parsePositiveIntegers, [1, 4])
@@ -91,6 +91,11 @@ function linearCommand(): Command {
     )
     .option("--steps <N>", "training steps", parsePositiveInteger, 12_500)
     .option("--train-batch <N>", "images in one training step", parsePositiveInteger, 128)
+    .addOption(
+      new Option("--features <choice>", "of each image once, or augmented, as published: of a new random crop each time, for a forward a step")
+        .choices(["once", "augmented"])
+        .default("once"),
+    )
     .addOption(
       new Option("--select-on <images>", "what the best head is chosen on: test, as published, or held-out training images")
         .choices(["test", "held-out"])
@@ -106,11 +111,11 @@ function linearCommand(): Command {
   return command.action(async (options: LinearCommandOptions) => {
     const { linearEvaluator, OFFICIAL_LEARNING_RATES } = await import("@dinov2/evaluation");
     const { linearTable } = await import("./results.ts");
-    const { blocks, pool, learningRates = OFFICIAL_LEARNING_RATES, steps, trainBatch, selectOn, heldOut } = options;
+    const { blocks, pool, learningRates = OFFICIAL_LEARNING_RATES, steps, trainBatch, features, selectOn, heldOut } = options;
     const averagePool = { none: [false], avg: [true], both: [false, true] }[pool];
-    const training = { blocks, averagePool, learningRates, steps, trainBatch, selectOn };
+    const training = { blocks, averagePool, learningRates, steps, trainBatch, features, selectOn };
     const evaluator = linearEvaluator({ ...training, heldOutShare: heldOut });
-    const protocol = { ...training, ...(selectOn === "held-out" && { heldOutShare: heldOut }), features: "once" };
+    const protocol = { ...training, ...(selectOn === "held-out" && { heldOutShare: heldOut }) };
     await run({ evaluator, protocol, table: linearTable }, options);
   });
 }

@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluationSizes, pixelBackbone, vitBackbone } from "./backbone.ts";
 import type { Measurement } from "./evaluator.ts";
 import { extractFeatures, extractLabelled } from "./features.ts";
+import type { LabelledFeatures } from "./feature-matrix.ts";
 import { knnEvaluator } from "./knn-evaluator.ts";
+import { augmentedBatches } from "./linear-batches.ts";
 import { linearEvaluator, type LinearEvaluatorOptions } from "./linear-evaluator.ts";
 import { linearInputs } from "./linear-inputs.ts";
 
@@ -185,9 +187,38 @@ describe("linearEvaluator", () => {
     expect(measurements[0]!.note).toBe(`head ${best.metric.slice("linear.".length, -".heldout".length)}, the best of 4 on training images held out`);
   });
 
-  it("leaves no tensor behind", async () => {
+  it("learns from random crops too, as the official code does", async () => {
+    const [top1] = await run({ features: "augmented", steps: 100 });
+    expect(top1!.value).toBe(1); // red and blue, whatever is cropped
+  });
+
+  it.each(["once", "augmented"] as const)("leaves no tensor behind, features taken %s", async (features) => {
     const before = tf.memory().numTensors;
-    await run({ steps: 2 });
+    await run({ features, steps: 2 });
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("augmentedBatches", () => {
+  it("gives rows whose classes are those of their images, the same in forwards of any size", async () => {
+    const dataset = await pictures("crops", 9, 3); // one of them is no picture: another takes its place
+    const take = async (batchSize: number) => {
+      const batches: LabelledFeatures[] = [];
+      for await (const batch of augmentedBatches(pixelBackbone(4), dataset, 6, { seed: 2, batchSize })) {
+        if (batches.push(batch) === 3) return batches;
+      }
+      throw new Error("The batches came to an end.");
+    };
+    const [whole, parts] = await Promise.all([take(6), take(4)]);
+    expect(parts).toEqual(whole);
+    for (const { features, labels } of whole) {
+      // The mean of the red plane and of the blue one say which class a crop is of.
+      const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      labels.forEach((label, row) => {
+        const pixels = features.values.subarray(row * 48, (row + 1) * 48);
+        expect(mean(pixels.subarray(0, 16)) > mean(pixels.subarray(32)) ? 0 : 1).toBe(label);
+      });
+    }
+    expect(whole[0]!.features.values).not.toEqual(whole[2]!.features.values);
   });
 });

@@ -56,7 +56,7 @@ export async function extractLabelled(
 }
 
 /** [B, 3, S, S] pixels to [B, D] values; no tensor stays behind. */
-async function batchFeatures(
+export async function batchFeatures(
   backbone: FrozenBackbone,
   images: Float32Array,
   shape: readonly [number, number, number, number],

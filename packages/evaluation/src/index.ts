@@ -36,11 +36,17 @@ export {
   type KnnOptions,
   type KnnScore,
 } from "./knn.ts";
-export { linearEvaluator, type LinearEvaluatorOptions, type SelectOn } from "./linear-evaluator.ts";
+export { augmentedBatches, storedBatches } from "./linear-batches.ts";
+export {
+  linearEvaluator,
+  OFFICIAL_BATCH,
+  type LinearEvaluatorOptions,
+  type SelectOn,
+  type TrainFeatures,
+} from "./linear-evaluator.ts";
 export { LinearHeads, oneHotRows } from "./linear-heads.ts";
 export { blockInputs, linearInputs, OFFICIAL_BLOCKS, type LinearInput, type LinearInputOptions, type LinearInputs } from "./linear-inputs.ts";
 export {
-  OFFICIAL_BATCH,
   OFFICIAL_LEARNING_RATES,
   OFFICIAL_STEPS,
   scoreHeads,

@@ -1,15 +1,28 @@
+import { type ImageDataset, subset } from "@dinov2/data";
 import { InputError, RandomStream } from "@dinov2/foundation";
+import type { FrozenBackbone } from "./backbone.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
-import { type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
 import { extractLabelled } from "./features.ts";
-import { type LinearInput, type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
-import { type HeadScore, type LinearTraining, scoreHeads, trainHeads } from "./linear-probe.ts";
+import { augmentedBatches, storedBatches } from "./linear-batches.ts";
+import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
+import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, scoreHeads, trainHeads } from "./linear-probe.ts";
 import { stratifiedSplit } from "./splits.ts";
+
+export const OFFICIAL_BATCH = 128;
 
 /** What the head that counts is the best on: the reported images, as in the official code, or some kept out of training. */
 export type SelectOn = "test" | "held-out";
 
+/**
+ * What heads are trained on: the features of every image's evaluation view, taken once; or, as in the official code, those
+ * of a new random crop each time, for one forward of the network a step.
+ */
+export type TrainFeatures = "once" | "augmented";
+
 export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptions {
+  readonly features?: TrainFeatures;
+  /** Images of one step. */
+  readonly trainBatch?: number;
   readonly selectOn?: SelectOn;
   /** The share of training images that are kept out to select on. */
   readonly heldOutShare?: number;
@@ -17,7 +30,6 @@ export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptio
 
 /**
  * Linear classifiers on the frozen features, one for each learning rate, number of blocks and pooling, 52 as it comes.
- * Every image's features are taken once, of its evaluation view (the official code draws a random crop each time).
  * Metrics: `linear.top1` of the selected head, with a note that names it; `linear.b4.avg.lr0.01.top1` of every head, and
  * `….heldout` where heads are selected on held-out images.
  */
@@ -25,27 +37,28 @@ export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...opti
   return {
     name: "linear",
     async *run(backbone, context) {
-      const { backbone: extractor, inputs } = linearInputs(backbone, options);
-      const train = await extractLabelled(extractor, context.task.train, "train", context);
-      const test = await extractLabelled(extractor, context.task.test, "test", context);
-      const sides = selectOn === "test" ? { train } : heldOut(train, heldOutShare, context.seed);
-      yield* measurements(await scores(sides, test, inputs, options, context));
+      const { train, test } = context.task;
+      const sides = selectOn === "test" ? { train, test } : { test, ...holdOut(train, heldOutShare, context.seed) };
+      yield* measurements(await scores(backbone, sides, options, context));
     },
   };
 }
 
-interface TrainSides {
-  readonly train: LabelledFeatures;
-  readonly heldOut?: LabelledFeatures;
+interface Sides {
+  readonly train: ImageDataset;
+  readonly test: ImageDataset;
+  readonly heldOut?: ImageDataset;
 }
 
-function heldOut(all: LabelledFeatures, share: number, seed: number): TrainSides {
-  const rows = stratifiedSplit(all.labels, share, RandomStream.fromSeed(seed).split("held out"));
+function holdOut(train: ImageDataset, share: number, seed: number): Pick<Sides, "train" | "heldOut"> {
+  const rows = stratifiedSplit(labelsOf(train), share, RandomStream.fromSeed(seed).split("held out"));
   if (rows.test.length === 0) {
     throw new InputError("No class has two training images, so none can be held out to select on; select on the test images.");
   }
-  return { train: selectLabelled(all, rows.train), heldOut: selectLabelled(all, rows.test) };
+  return { train: subset(train, rows.train), heldOut: subset(train, rows.test) };
 }
+
+const labelsOf = (dataset: ImageDataset) => Int32Array.from({ length: dataset.length }, (_, i) => dataset.label(i)!);
 
 interface ScoresOfHeads {
   readonly test: readonly HeadScore[];
@@ -53,18 +66,27 @@ interface ScoresOfHeads {
 }
 
 async function scores(
-  { train, heldOut }: TrainSides,
-  test: LabelledFeatures,
-  inputs: readonly LinearInput[],
-  options: LinearTraining,
-  { seed, progress }: EvaluationContext,
+  backbone: FrozenBackbone,
+  { train, test, heldOut }: Sides,
+  options: LinearEvaluatorOptions,
+  context: EvaluationContext,
 ): Promise<ScoresOfHeads> {
-  const classCount = 1 + [train, test].reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0);
-  const onProgress = (done: number, total: number) => progress?.("heads", done, total);
-  const groups = await trainHeads(train, inputs, { ...options, classCount, seed, onProgress });
+  const { backbone: extractor, inputs } = linearInputs(backbone, options);
+  const { trainBatch = OFFICIAL_BATCH, steps = OFFICIAL_STEPS } = options;
+  const { seed } = context;
+  const extract = (side: ImageDataset, stage: string) => extractLabelled(extractor, side, stage, context);
+  // First what can fail at once: images that cannot be read are said before hours of training.
+  const rows = { ...(heldOut && { heldOut: await extract(heldOut, "held out") }), test: await extract(test, "test") };
+  const batches = options.features === "augmented"
+    ? augmentedBatches(extractor, train, trainBatch, context)
+    : storedBatches(await extract(train, "train"), trainBatch, seed);
+  const classCount = 1 + [train, test].reduce((most, side) => labelsOf(side).reduce((a, b) => Math.max(a, b), most), 0);
+  const onProgress = (done: number) => context.progress?.("heads", done * trainBatch, steps * trainBatch);
+  onProgress(0);
+  const groups = await trainHeads(batches, inputs, { ...options, classCount, seed, onProgress });
   try {
-    const ofTest = await scoreHeads(groups, test);
-    return { test: ofTest, ...(heldOut && { heldOut: await scoreHeads(groups, heldOut) }) };
+    const ofTest = await scoreHeads(groups, rows.test);
+    return { test: ofTest, ...(rows.heldOut && { heldOut: await scoreHeads(groups, rows.heldOut) }) };
   } finally {
     for (const group of groups) group.dispose();
   }

@@ -1,31 +1,27 @@
-// Training and scoring every linear head of a grid on features that are there already. Legend: N rows, W width of the matrix,
-// B rows of a batch, H heads of one input, C classes.
+// Training and scoring every linear head of a grid on given features (`linear-batches.ts` says where they come from).
+// Legend: B rows of a batch, H heads of one input, C classes.
 
-import { InfiniteSampler } from "@dinov2/data";
 import { RandomStream } from "@dinov2/foundation";
 import { cosineSchedule } from "@dinov2/optim";
 import { tf } from "@dinov2/tensor";
-import { type LabelledFeatures, rowRange, selectLabelled } from "./feature-matrix.ts";
+import { type LabelledFeatures, rowRange } from "./feature-matrix.ts";
 import { LinearHeads, oneHotRows } from "./linear-heads.ts";
 import type { LinearInput } from "./linear-inputs.ts";
 import { classesBefore } from "./rank.ts";
 
 export const OFFICIAL_LEARNING_RATES: readonly number[] = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
 export const OFFICIAL_STEPS = 12_500;
-export const OFFICIAL_BATCH = 128;
 
 export interface LinearTraining {
   readonly steps?: number;
-  /** Rows of one step. */
-  readonly trainBatch?: number;
-  /** For batches of 256 rows; those of others are in proportion. One head of each input for each. */
+  /** One head of each input for each; for batches of 256 rows, and in proportion for others. */
   readonly learningRates?: readonly number[];
 }
 
 export interface TrainHeadsOptions extends LinearTraining {
   readonly classCount: number;
   readonly seed: number;
-  readonly onProgress?: (rowsSeen: number, total: number) => void;
+  readonly onProgress?: (stepsDone: number, total: number) => void;
 }
 
 /** How one head does. */
@@ -38,45 +34,35 @@ export interface HeadScore {
 }
 
 /**
- * One group of heads for each input, trained on random batches of `train`, every row once a pass; SGD with momentum 0.9 and
- * no weight decay, the rates let down to 0 along a cosine. The caller disposes them.
+ * One group of heads for each input, trained on as many of `batches` as there are steps: SGD with momentum 0.9 and no weight
+ * decay, the rates let down to 0 along a cosine. The caller disposes them.
  *
  * Source: arXiv 2304.07193, section 7.1 and appendix B.3; `dinov2/eval/linear.py`.
  */
 export async function trainHeads(
-  train: LabelledFeatures,
+  batches: AsyncIterable<LabelledFeatures>,
   inputs: readonly LinearInput[],
-  options: TrainHeadsOptions,
+  { steps = OFFICIAL_STEPS, learningRates = OFFICIAL_LEARNING_RATES, classCount, seed, onProgress }: TrainHeadsOptions,
 ): Promise<LinearHeads[]> {
-  const { steps = OFFICIAL_STEPS, trainBatch = OFFICIAL_BATCH, learningRates = OFFICIAL_LEARNING_RATES } = options;
-  const { classCount, seed, onProgress = () => undefined } = options;
   const random = RandomStream.fromSeed(seed).split("linear heads");
   const rates = [...new Set(learningRates)];
   const groups = inputs.map((input) => new LinearHeads(input, rates, classCount, random));
+  const schedule = cosineSchedule({ baseValue: 1, finalValue: 0, totalIterations: steps });
+  let step = 0;
   try {
-    await runSteps(groups, train, { steps, trainBatch, seed, onProgress });
+    for await (const batch of batches) {
+      stepHeads(groups, batch, (schedule.at(step) * batch.features.count) / 256);
+      step++;
+      onProgress?.(step, steps);
+      if (step === steps) break;
+      // Signals and timers have their turn.
+      if (step % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
   } catch (error) {
     for (const group of groups) group.dispose();
     throw error;
   }
   return groups;
-}
-
-async function runSteps(
-  groups: readonly LinearHeads[],
-  train: LabelledFeatures,
-  { steps, trainBatch, seed, onProgress }: Required<Pick<TrainHeadsOptions, "steps" | "trainBatch" | "seed" | "onProgress">>,
-): Promise<void> {
-  const sampler = InfiniteSampler.create({ length: train.features.count, seed });
-  const schedule = cosineSchedule({ baseValue: trainBatch / 256, finalValue: 0, totalIterations: steps });
-  onProgress(0, steps * trainBatch);
-  for (let step = 0; step < steps; step++) {
-    const rows = Int32Array.from({ length: trainBatch }, () => sampler.next());
-    stepHeads(groups, selectLabelled(train, rows), schedule.at(step));
-    onProgress((step + 1) * trainBatch, steps * trainBatch);
-    // Signals and timers have their turn.
-    if (step % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 /** One step of all heads on the same rows. */

@@ -2,6 +2,7 @@ import { RandomStream } from "@dinov2/foundation";
 import { tf, useBackend } from "@dinov2/tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createFeatureMatrix, type LabelledFeatures } from "./feature-matrix.ts";
+import { storedBatches } from "./linear-batches.ts";
 import { LinearHeads, oneHotRows } from "./linear-heads.ts";
 import type { LinearInput } from "./linear-inputs.ts";
 import { scoreHeads, trainHeads } from "./linear-probe.ts";
@@ -9,7 +10,7 @@ import { scoreHeads, trainHeads } from "./linear-probe.ts";
 const [width, classCount] = [6, 3];
 const narrow: LinearInput = { name: "b1", start: 2, width: 3 };
 const wide: LinearInput = { name: "b1.avg", start: 2, width: 4 };
-const options = { classCount, seed: 4, steps: 30, trainBatch: 16 };
+const options = { classCount, seed: 4, steps: 30 };
 
 /** `count` rows around a centre of their class, row i in class i % 3. */
 function clusters(count: number, spread: number, seed: number): LabelledFeatures {
@@ -24,6 +25,7 @@ function clusters(count: number, spread: number, seed: number): LabelledFeatures
 }
 
 const data = clusters(60, 0.3, 1);
+const batches = (seed = 4) => storedBatches(data, 16, seed);
 const freshHeads = (rates: readonly number[]) => new LinearHeads(wide, rates, classCount, RandomStream.fromSeed(7));
 const toBatch = ({ features }: LabelledFeatures) => tf.tensor2d(features.values, [features.count, width]);
 const toOneHot = ({ labels }: LabelledFeatures) => oneHotRows(labels, classCount);
@@ -88,8 +90,8 @@ describe.each(["cpu", "wasm"] as const)("LinearHeads on %s", (backend) => {
   });
 
   it("trains each head as if it were alone", async () => {
-    const together = await trainHeads(data, [narrow, wide], { ...options, learningRates: [0.001, 0.1] });
-    const [alone] = await trainHeads(data, [wide], { ...options, learningRates: [0.1] });
+    const together = await trainHeads(batches(), [narrow, wide], { ...options, learningRates: [0.001, 0.1] });
+    const [alone] = await trainHeads(batches(), [wide], { ...options, learningRates: [0.1] });
     const size = classCount * wide.width;
     const ofHead = together[1]!.weight.dataSync().slice(size);
     alone!.weight.dataSync().forEach((value, i) => expect(Math.abs(value - ofHead[i]!)).toBeLessThan(1e-6));
@@ -98,7 +100,7 @@ describe.each(["cpu", "wasm"] as const)("LinearHeads on %s", (backend) => {
 
   it("is the same for the same seed, and other for another", async () => {
     const weights = async (seed: number) => {
-      const [group] = await trainHeads(data, [wide], { ...options, seed, learningRates: [0.1] });
+      const [group] = await trainHeads(batches(seed), [wide], { ...options, seed, learningRates: [0.1] });
       const values = group!.weight.dataSync().slice();
       group!.dispose();
       return values;
@@ -108,7 +110,7 @@ describe.each(["cpu", "wasm"] as const)("LinearHeads on %s", (backend) => {
   });
 
   it("tells separated classes apart, and hardly at a rate that is too small", async () => {
-    const groups = await trainHeads(data, [wide], { ...options, steps: 200, learningRates: [1e-6, 0.5] });
+    const groups = await trainHeads(batches(), [wide], { ...options, steps: 200, learningRates: [1e-6, 0.5] });
     const [small, large] = await scoreHeads(groups, clusters(33, 0.3, 2), 10);
     expect(large).toEqual({ head: "b1.avg.lr0.5", top1: 1, top5: 1 });
     expect(small!.top1).toBeLessThan(1);
@@ -118,7 +120,7 @@ describe.each(["cpu", "wasm"] as const)("LinearHeads on %s", (backend) => {
   it("learns how frequent classes are, and no more, from features that say nothing", async () => {
     const labels = Int32Array.from({ length: 60 }, (_, i) => (i % 10 < 6 ? 2 : i % 2));
     const nothing = { features: createFeatureMatrix(60, width), labels };
-    const groups = await trainHeads(nothing, [wide], { ...options, steps: 400, trainBatch: 60, learningRates: [1] });
+    const groups = await trainHeads(storedBatches(nothing, 60, 1), [wide], { ...options, steps: 400, learningRates: [1] });
     const probabilities = tf.tidy(() => tf.softmax(groups[0]!.logits(toBatch(nothing))).dataSync().slice(0, 3));
     [0.2, 0.2, 0.6].forEach((share, c) => expect(probabilities[c]).toBeCloseTo(share, 3));
     const [score] = await scoreHeads(groups, nothing);
@@ -136,7 +138,7 @@ describe.each(["cpu", "wasm"] as const)("LinearHeads on %s", (backend) => {
 
   it("leaves no tensor behind", async () => {
     const before = tf.memory().numTensors;
-    const groups = await trainHeads(data, [narrow, wide], { ...options, steps: 3 });
+    const groups = await trainHeads(batches(), [narrow, wide], { ...options, steps: 3 });
     const held = tf.memory().numTensors - before;
     expect(held).toBe(2 * 4); // two inputs: weight, bias and their momentum
     await scoreHeads(groups, data);
