@@ -50,8 +50,10 @@ interface Sides {
   readonly heldOut?: ImageDataset;
 }
 
+/** Every class has its share; images of one group of a manifest stay on one side. */
 function holdOut(train: ImageDataset, share: number, seed: number): Pick<Sides, "train" | "heldOut"> {
-  const rows = stratifiedSplit(labelsOf(train), share, RandomStream.fromSeed(seed).split("held out"));
+  const random = RandomStream.fromSeed(seed).split("held out");
+  const rows = stratifiedSplit(labelsOf(train), share, random, train.column?.("group"));
   if (rows.test.length === 0) {
     throw new InputError("No class has two training images, so none can be held out to select on; select on the test images.");
   }
