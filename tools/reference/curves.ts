@@ -1,5 +1,5 @@
-// `npm run curves -- --data SRC --out DIR --ours RUN,RUN --reference RUN,RUN`: the same training by us and by the official code
-// (`pretrain.py`), several seeds each, in one figure and one table: DIR/curves.svg, DIR/curves.json.
+// `npm run curves -- --data SRC --out DIR NAME=RUN,RUN NAME=RUN,RUN`: runs of the same length, several seeds a name, in one figure and
+// one table: DIR/curves.svg, DIR/curves.json. Runs are ours, or of the official code (`pretrain.py`).
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,21 +11,19 @@ import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
 import { curveFigure, statistics } from "./curve-figure.ts";
 import { type Point, type RunCurve, runCurve } from "./run-curve.ts";
 
-/** Of the images that vote and of those tested, along the way. */
-const SOME_IMAGES = 10_000;
 /** Losses of so many neighbouring steps are drawn as one point. */
 const LOSS_POINTS = 60;
 
 const options = {
   data: { type: "string" },
   out: { type: "string" },
-  ours: { type: "string" },
-  reference: { type: "string" },
+  /** Of the images that vote and of those tested, along the way. */
+  images: { type: "string", default: "10000" },
   "linear-steps": { type: "string", default: "12500" },
 } as const;
 
-const some = (dataset: ImageDataset, random: RandomStream): ImageDataset =>
-  dataset.length <= SOME_IMAGES ? dataset : subset(dataset, random.permutation(dataset.length).slice(0, SOME_IMAGES).sort((a, b) => a - b));
+const atMost = (dataset: ImageDataset, count: number, random: RandomStream): ImageDataset =>
+  dataset.length <= count ? dataset : subset(dataset, random.permutation(dataset.length).slice(0, count).sort((a, b) => a - b));
 
 function meansOf(points: readonly Point[]): Point[] {
   const size = Math.ceil(points.length / LOSS_POINTS);
@@ -36,36 +34,48 @@ function meansOf(points: readonly Point[]): Point[] {
 }
 
 function table(sides: Readonly<Record<string, readonly RunCurve[]>>): string {
-  const cell = (values: readonly number[]) => {
-    const [mean, deviation] = statistics(values);
+  const cell = (values: readonly (number | undefined)[]) => {
+    const known = values.filter((value) => value !== undefined);
+    if (known.length === 0) return "–";
+    const [mean, deviation] = statistics(known);
     return `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
   };
-  const rows = Object.entries(sides).map(([side, runs]) => {
-    const finals = runs.map(({ final }) => final);
-    return `| ${side}, ${runs.length} seeds | ${cell(finals.map(({ knn }) => knn))} | ${cell(finals.map(({ linear }) => linear))} |`;
+  const rows = Object.entries(sides).map(([name, runs]) => {
+    const last = cell(runs.map(({ knn }) => knn.at(-1)?.[1]));
+    const all = [cell(runs.map(({ final }) => final?.knn)), cell(runs.map(({ final }) => final?.linear))];
+    return `| ${[name, runs.length, last, ...all].join(" | ")} |`;
   });
-  return ["| | k-NN | linear |", "|---|---|---|", ...rows].join("\n");
+  return ["| | seeds | k-NN, some images | k-NN, all images | linear, all images |", "|---|---|---|---|---|", ...rows].join("\n");
+}
+
+function sidesOf(named: readonly string[]): [name: string, runs: string[]][] {
+  if (named.length === 0) throw new InputError("Expected NAME=RUN,RUN: what to call these runs, and their folders.");
+  return named.map((text) => {
+    const [name, runs, ...more] = text.split("=");
+    if (!name || !runs || more.length > 0) throw new InputError(`"${text}" names no runs; expected NAME=RUN,RUN.`);
+    return [name, runs.split(",")];
+  });
 }
 
 try {
-  const { values } = parseArgs({ options });
-  const { data, out, ours, reference } = values;
-  if (data === undefined || out === undefined || ours === undefined) {
-    throw new InputError("Expected --data SRC --out DIR --ours RUN,RUN, and --reference RUN,RUN where there are such.");
-  }
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const { data, out } = values;
+  if (data === undefined || out === undefined) throw new InputError("Expected --data SRC and --out DIR.");
+  const named = sidesOf(positionals);
   await useBackend(backendFromEnvironment());
   const all = await openTask({ data, split: 0.2, seed: 0 });
   const random = RandomStream.fromSeed(0);
-  const few = { train: some(all.train, random.split("train")), test: some(all.test, random.split("test")) };
+  const some = {
+    train: atMost(all.train, Number(values.images), random.split("train")),
+    test: atMost(all.test, Number(values.images), random.split("test")),
+  };
+  const measuring = { some, all, linearSteps: Number(values["linear-steps"]) };
   const sides: Record<string, RunCurve[]> = {};
-  for (const [side, folders] of Object.entries({ ours, "official code": reference })) {
-    for (const folder of folders?.split(",") ?? []) {
-      const measuring = { some: few, all, linearSteps: Number(values["linear-steps"]) };
-      (sides[side] ??= []).push(await runCurve(folder, measuring, console.error));
-    }
+  for (const [name, runs] of named) {
+    for (const run of runs) (sides[name] ??= []).push(await runCurve(run, measuring, console.error));
   }
   const ofSides = (points: (run: RunCurve) => readonly Point[]) =>
-    Object.fromEntries(Object.entries(sides).map(([side, runs]) => [side, runs.map(points)]));
+    Object.fromEntries(Object.entries(sides).map(([name, runs]) => [name, runs.map(points)]));
   await mkdir(out, { recursive: true });
   await writeFileAtomic(join(out, "curves.json"), JSON.stringify(sides));
   const panels = [

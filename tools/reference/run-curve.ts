@@ -15,13 +15,14 @@ export interface RunCurve {
   readonly loss: readonly Point[];
   /** Of each checkpoint, over `some` images; share of 1, 20 neighbours. */
   readonly knn: readonly Point[];
-  /** Of the last checkpoint, over all images: the same, and the best linear head on the test images. */
-  readonly final: { readonly knn: number; readonly linear: number };
+  /** Of the last checkpoint, over all images: the same, and the best linear head on the test images. Not measured without `linearSteps`. */
+  readonly final?: { readonly knn: number; readonly linear: number };
 }
 
 export interface CurveOptions {
   readonly some: ClassificationTask;
   readonly all: ClassificationTask;
+  /** Of the linear heads; 0 to measure on `some` images only. */
   readonly linearSteps: number;
 }
 
@@ -42,17 +43,17 @@ export async function runCurve(run: string, options: CurveOptions, say: (message
     knn.push([step, await knnOf(weights, options.some)]);
     say(`${basename(run)}, step ${step}: k-NN ${percent(knn.at(-1)![1])} of some images`);
   }
-  const final = {
+  const final = options.linearSteps > 0 && {
     knn: await knnOf(last.weights, options.all),
     linear: await measured(last.weights, linearEvaluator({ steps: options.linearSteps }), "linear.top1", options.all),
   };
-  say(`${basename(run)}: k-NN ${percent(final.knn)}, linear ${percent(final.linear)}`);
-  const curve: RunCurve = { run: basename(run), loss: await lossesOf(run), knn, final };
+  if (final) say(`${basename(run)}: k-NN ${percent(final.knn)}, linear ${percent(final.linear)}`);
+  const curve: RunCurve = { run: basename(run), loss: await lossesOf(run), knn, ...(final && { final }) };
   await writeFileAtomic(kept, JSON.stringify(curve));
   return curve;
 }
 
-export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 async function checkpointsOf(run: string) {
   const ours = join(run, "checkpoints");
