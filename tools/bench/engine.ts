@@ -6,11 +6,11 @@
 import type { BenchOptions, BenchReport } from "./measure.ts";
 import { measureForward } from "./engine/forward.ts";
 import { precisionsOf, startEngine, threads } from "./engine/ours.ts";
-import { findInstallations, type Peer, startPeer } from "./engine/peers.ts";
+import { peerVersions, withPeers } from "./engine/peers.ts";
 import { measureProducts } from "./engine/products.ts";
 import { profileTrainStep } from "./engine/profile.ts";
 import { measureSmallOps } from "./engine/small-ops.ts";
-import { measureTrainStep } from "./engine/train-step.ts";
+import { measureTrainStep, timeUnits } from "./engine/train-step.ts";
 
 export async function run({ rounds = 3, profile = false, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
   const engine = await startEngine("fp32");
@@ -22,9 +22,7 @@ export async function run({ rounds = 3, profile = false, onProgress = () => {} }
     return { bench: "engine", versions, rows };
   }
 
-  const peers: Peer[] = [];
-  try {
-    for (const installation of findInstallations()) peers.push(await startPeer(installation));
+  return withPeers(async (peers) => {
     onProgress(`Measuring beside ${peers.map(({ name }) => name).join(", ") || "nobody"}: matrix products.`);
     const products = await measureProducts(peers, precisions, rounds);
     onProgress("Small ops.");
@@ -32,17 +30,11 @@ export async function run({ rounds = 3, profile = false, onProgress = () => {} }
     onProgress("Forward pass of ViT-S/14.");
     const forward = await measureForward(peers, precisions, products.peaks, rounds);
     onProgress("Training step of ViT-S/14.");
-    const trainStep = await measureTrainStep(peers, precisions, products.peaks, rounds);
+    const trainStep = await measureTrainStep(peers, precisions, { rounds, time: timeUnits.step, peaks: products.peaks });
     return {
       bench: "engine",
       versions: { ...versions, ...peerVersions(peers) },
       rows: [...products.rows, ...smallOps, ...forward, ...trainStep],
     };
-  } finally {
-    for (const { process } of peers) process.close();
-  }
+  });
 }
-
-/** What each peer runs. */
-const peerVersions = (peers: readonly Peer[]) =>
-  Object.fromEntries(peers.map(({ name, networks, networksMissing }) => [name, networks ?? `no networks: ${networksMissing}`]));

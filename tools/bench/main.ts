@@ -14,6 +14,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOpti
   linear: () => import("./linear.ts"),
   ops: () => import("./ops.ts"),
   step: () => import("./step.ts"),
+  "train-step": () => import("./train-step.ts"),
 };
 
 function parseCommand(): { name: string; json: boolean; options: BenchOptions } {

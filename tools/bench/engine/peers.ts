@@ -29,7 +29,7 @@ export interface Peer extends Installation {
 export const noPeer =
   "No Python with PyTorch found (tried DINOV2_PYTHON, python3, /usr/bin/python3); on Debian: apt-get install python3-torch.";
 
-export function findInstallations(): Installation[] {
+function findInstallations(): Installation[] {
   return findPythons(["torch"]).flatMap((python) => [false, true].map((tuned) => ({ python, tuned })));
 }
 
@@ -53,6 +53,21 @@ export async function startPeer(installation: Installation): Promise<Peer> {
     process: peer,
   };
 }
+
+/** Starts every peer there is for as long as `work` takes. */
+export async function withPeers<T>(work: (peers: readonly Peer[]) => Promise<T>): Promise<T> {
+  const peers: Peer[] = [];
+  try {
+    for (const installation of findInstallations()) peers.push(await startPeer(installation));
+    return await work(peers);
+  } finally {
+    for (const { process } of peers) process.close();
+  }
+}
+
+/** What each peer runs. */
+export const peerVersions = (peers: readonly Peer[]): Record<string, string> =>
+  Object.fromEntries(peers.map(({ name, networks, networksMissing }) => [name, networks ?? `no networks: ${networksMissing}`]));
 
 /** Everybody who can run ViT-S/14 in a precision. As it comes, nobody is at his best; float32 alone shows what that costs. */
 export const runnersOf = (peers: readonly Peer[], precision: Precision): { peer: Peer; mode: PeerMode }[] =>

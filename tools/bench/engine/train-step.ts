@@ -12,23 +12,31 @@ import { stepRecipe } from "./step-recipe.ts";
 const { data, heads, model } = stepRecipe;
 const title = `ViT-S/14 train step, batch ${data.batchSize}`;
 
+/** How a step's seconds are told. */
+export const timeUnits = {
+  step: { unit: "ms/step", figure: (seconds: number) => 1000 * seconds },
+  images: { unit: "images/s", figure: (seconds: number) => data.batchSize / seconds },
+};
+
+interface TrainStepOptions {
+  readonly rounds: number;
+  readonly time: (typeof timeUnits)[keyof typeof timeUnits];
+  /** Shares of these are told, where there are any. */
+  readonly peaks?: Peaks;
+}
+
 export async function measureTrainStep(
   peers: readonly Peer[],
   precisions: readonly Precision[],
-  peaks: Peaks,
-  rounds: number,
+  { rounds, time: timeUnit, peaks }: TrainStepOptions,
 ): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
   let peersInFp32: Outcome["peers"] = [];
   for (const precision of precisions) {
     const { time, memory } = await measure(peers, precision, rounds);
-    const shareOfPeak = stepFlops(stepRecipe) / time.ours / peaks[precision]!;
+    const shareOfPeak = peaks && { shareOfPeak: stepFlops(stepRecipe) / time.ours / peaks[precision]! };
     const timeRow = (name: string, outcome: Outcome, target?: number) =>
-      rowOf(
-        outcome,
-        { name, unit: "ms/step", figure: (s) => 1000 * s, shareOfPeak, ...(target !== undefined && { target }) },
-        noNetworks(peers),
-      );
+      rowOf(outcome, { name, ...timeUnit, ...shareOfPeak, ...(target !== undefined && { target }) }, noNetworks(peers));
     if (precision === "fp32") {
       peersInFp32 = time.peers;
       rows.push(timeRow(`${title}, fp32`, time, 1.5));
