@@ -11,7 +11,7 @@ import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
 import { curveFigure, statistics } from "./curve-figure.ts";
 import { type Point, type RunCurve, runCurve } from "./run-curve.ts";
 
-/** Losses of so many neighbouring steps are drawn as one point. */
+/** About so many points are drawn of a loss, means over neighbouring steps. */
 const LOSS_POINTS = 60;
 
 const options = {
@@ -26,7 +26,7 @@ const atMost = (dataset: ImageDataset, count: number, random: RandomStream): Ima
   dataset.length <= count ? dataset : subset(dataset, random.permutation(dataset.length).slice(0, count).sort((a, b) => a - b));
 
 function meansOf(points: readonly Point[]): Point[] {
-  const size = Math.ceil(points.length / LOSS_POINTS);
+  const size = Math.max(1, Math.round(points.length / LOSS_POINTS));
   return Array.from({ length: Math.floor(points.length / size) }, (_, bin) => {
     const part = points.slice(bin * size, (bin + 1) * size);
     return [part.at(-1)![0], statistics(part.map(([, value]) => value))[0]] as const;

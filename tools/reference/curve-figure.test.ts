@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import { curveFigure, meanAndDeviation, statistics } from "./curve-figure.ts";
+
+it("the deviation is that of a sample, and 0 of a single value", () => {
+  expect(statistics([1, 2, 6])).toEqual([3, Math.sqrt((4 + 1 + 9) / 2)]);
+  expect(statistics([5])).toEqual([5, 0]);
+});
+
+it("runs are averaged step by step", () => {
+  const runs = [[[10, 1], [20, 4]], [[10, 3], [20, 4]]] as const;
+  expect(meanAndDeviation(runs)).toEqual([[10, 2, Math.SQRT2], [20, 4, 0]]);
+});
+
+it("the figure names every panel and side", () => {
+  const points = [[1, 2], [2, 3]] as const;
+  const svg = curveFigure([{ title: "Loss", sides: { ours: [points], "official code": [points] } }]);
+  for (const text of ["Loss", "ours", "official code"]) expect(svg).toContain(text);
+});
