@@ -1,8 +1,8 @@
-import type { ImageDataset } from "@dinov2/data";
+import { atMost, type ImageDataset } from "@dinov2/data";
 import { RandomStream } from "@dinov2/foundation";
 import { parseRecipe } from "@dinov2/training";
 import { expect, it } from "vitest";
-import { atMost, openKnnEvaluation } from "./knn-evaluation.ts";
+import { openKnnEvaluation } from "./knn-evaluation.ts";
 
 const dataset: ImageDataset = { length: 100, name: (i) => `${i}`, label: (i) => i % 2, source: (i) => `${i}.png` };
 const names = (of: ImageDataset) => Array.from({ length: of.length }, (_, i) => Number(of.name(i)));

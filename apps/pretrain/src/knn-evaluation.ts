@@ -1,6 +1,6 @@
 // k-NN of the teacher's class token during a run: whether it learns, in a number that means something.
 
-import { subset, type ImageDataset } from "@dinov2/data";
+import { atMost } from "@dinov2/data";
 import { type ClassificationTask, evaluationSizes, knnEvaluator, OFFICIAL_KS, openTask, vitBackbone } from "@dinov2/evaluation";
 import { RandomStream } from "@dinov2/foundation";
 import { imageReading, type Recipe, type RunEvaluation } from "@dinov2/training";
@@ -40,11 +40,4 @@ export async function openKnnEvaluation(recipe: Recipe, data: string): Promise<R
       return measures;
     },
   };
-}
-
-/** `count` images drawn at random, in their order; all when there are no more, or for null. */
-export function atMost(dataset: ImageDataset, count: number | null, random: RandomStream): ImageDataset {
-  if (count === null || dataset.length <= count) return dataset;
-  const rows = random.permutation(dataset.length).slice(0, count);
-  return subset(dataset, rows.sort((a, b) => a - b));
 }

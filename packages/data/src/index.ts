@@ -1,5 +1,5 @@
 export { openDataset } from "./datasets/open-dataset.ts";
-export { subset, type ImageDataset } from "./datasets/dataset.ts";
+export { atMost, subset, type ImageDataset } from "./datasets/dataset.ts";
 export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";
 export type { ReadBlocks } from "./datasets/read-blocks.ts";

@@ -1,4 +1,4 @@
 export { renderPretrainReport, type PretrainReport } from "./pretrain-report.ts";
 export type { LabelledImage, Neighbour, NeighbourComparison } from "./neighbours.ts";
-export type { Cell, Column, ResultsTable, Spread } from "./results-table.ts";
-export type { MetricRow } from "./series.ts";
+export { meanAndSpread, type Cell, type Column, type ResultsTable, type Spread } from "./results-table.ts";
+export { pointsOf, thin, type MetricRow, type Point } from "./series.ts";

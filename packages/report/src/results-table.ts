@@ -10,6 +10,13 @@ export interface Spread {
   readonly spread: number;
 }
 
+/** Mean and sample standard deviation; one value has no spread. */
+export function meanAndSpread(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+}
+
 export type Cell = string | number | Spread;
 
 export interface Column {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { accuracyTable, bestFeatures, describeEngine, meanAndSpread, verdict } from "./describe.ts";
+import { accuracyTable, bestFeatures, describeEngine, verdict } from "./describe.ts";
 import type { SeedResult } from "./run-demo.ts";
 
 const features = (classToken: number, meanPatch: number, both: number) =>
@@ -17,11 +17,6 @@ const seed = (number: number, pixels: number, untrained: number, trained: number
 const result = { seeds: [seed(0, 0.56, 0.4, 0.55), seed(1, 0.5, 0.44, 0.54)] };
 
 describe("the demo's words", () => {
-  it("give the sample standard deviation as the spread", () => {
-    expect(meanAndSpread([1, 3])).toEqual({ mean: 2, spread: Math.SQRT2 });
-    expect(meanAndSpread([5])).toEqual({ mean: 5, spread: 0 });
-  });
-
   it("judge each network by its own best feature", () => {
     expect(bestFeatures(result)).toEqual({ untrained: "mean patch token", trained: "class token" });
   });

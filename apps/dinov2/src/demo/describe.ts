@@ -1,7 +1,7 @@
 // What the demo says at its end: the table, what beats what by how much, and where to go on.
 import { join, relative } from "node:path";
 import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
-import type { Spread } from "@dinov2/report";
+import { meanAndSpread } from "@dinov2/report";
 import { featureNames, votingNeighbours, type FeatureName } from "./measure.ts";
 import type { DemoResult, SeedResult } from "./run-demo.ts";
 
@@ -14,13 +14,6 @@ export const contenders: readonly { readonly name: string; readonly of: (accurac
   ...featureNames.map((feature) => ({ name: `untrained, ${feature}`, of: ({ untrained }: Accuracy) => untrained[feature] })),
   ...featureNames.map((feature) => ({ name: `trained, ${feature}`, of: ({ trained }: Accuracy) => trained[feature] })),
 ];
-
-/** Mean and sample standard deviation; one value has no spread. */
-export function meanAndSpread(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
-}
 
 /** The table of accuracies as plain text, at most 80 columns for up to three seeds. */
 export function accuracyTable({ seeds }: Pick<DemoResult, "seeds">): string {

@@ -5,9 +5,9 @@ import { formatDuration } from "@dinov2/cli";
 import { imageBytes, type ImageDataset } from "@dinov2/data";
 import type { ClassificationTask, Neighbours } from "@dinov2/evaluation";
 import { RandomStream, writeFileAtomic } from "@dinov2/foundation";
-import { renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
+import { meanAndSpread, renderPretrainReport, type LabelledImage, type Neighbour, type NeighbourComparison } from "@dinov2/report";
 import { readMetrics } from "@dinov2/training";
-import { bestFeatures, contenders, meanAndSpread, setting, verdict } from "./describe.ts";
+import { bestFeatures, contenders, setting, verdict } from "./describe.ts";
 import { neighboursOf } from "./measure.ts";
 import type { DemoResult, SeedRun } from "./run-demo.ts";
 

@@ -1,3 +1,4 @@
+import type { RandomStream } from "@dinov2/foundation";
 import type { ImageSource } from "./image-source.ts";
 import type { ReadBlocks } from "./read-blocks.ts";
 
@@ -40,4 +41,11 @@ export function subset(dataset: ImageDataset, indices: ArrayLike<number>): Image
       return words && Array.from(rows, (row) => words[row]!);
     },
   };
+}
+
+/** `count` images drawn at random, in their order; all when there are no more, or for null. */
+export function atMost(dataset: ImageDataset, count: number | null, random: RandomStream): ImageDataset {
+  if (count === null || dataset.length <= count) return dataset;
+  const rows = random.permutation(dataset.length).slice(0, count);
+  return subset(dataset, rows.sort((a, b) => a - b));
 }
