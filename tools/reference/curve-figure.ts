@@ -1,10 +1,10 @@
 // Two charts side by side as one SVG: a measure by step for each side, the mean of its runs and a band of one standard deviation.
 
+import { meanAndSpread, type Point } from "@dinov2/report";
 import { LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, TitleComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
-import type { Point } from "./run-curve.ts";
 
 use([LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
@@ -55,11 +55,8 @@ function seriesOf({ sides, title }: Panel, index: number) {
 
 /** Of each step; the deviation is that of the sample, 0 of a single run. */
 export function meanAndDeviation(runs: readonly (readonly Point[])[]): [step: number, mean: number, deviation: number][] {
-  return (runs[0] ?? []).map(([step], i) => [step, ...statistics(runs.map((run) => run[i]![1]))]);
-}
-
-export function statistics(values: readonly number[]): [mean: number, deviation: number] {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return [mean, values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0];
+  return (runs[0] ?? []).map(([step], i) => {
+    const { mean, spread } = meanAndSpread(runs.map((run) => run[i]![1]));
+    return [step, mean, spread];
+  });
 }

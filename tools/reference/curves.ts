@@ -4,14 +4,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type ImageDataset, subset } from "@dinov2/data";
+import { atMost } from "@dinov2/data";
 import { openTask } from "@dinov2/evaluation";
 import { InputError, RandomStream, writeFileAtomic } from "@dinov2/foundation";
+import { meanAndSpread, type Point, thin } from "@dinov2/report";
 import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
-import { curveFigure, statistics } from "./curve-figure.ts";
-import { type Point, type RunCurve, runCurve } from "./run-curve.ts";
+import { curveFigure } from "./curve-figure.ts";
+import { type RunCurve, runCurve } from "./run-curve.ts";
 
-/** About so many points are drawn of a loss, means over neighbouring steps. */
+/** So many points at most are drawn of a loss, means over neighbouring steps. */
 const LOSS_POINTS = 60;
 
 const options = {
@@ -22,23 +23,12 @@ const options = {
   "linear-steps": { type: "string", default: "12500" },
 } as const;
 
-const atMost = (dataset: ImageDataset, count: number, random: RandomStream): ImageDataset =>
-  dataset.length <= count ? dataset : subset(dataset, random.permutation(dataset.length).slice(0, count).sort((a, b) => a - b));
-
-function meansOf(points: readonly Point[]): Point[] {
-  const size = Math.max(1, Math.round(points.length / LOSS_POINTS));
-  return Array.from({ length: Math.floor(points.length / size) }, (_, bin) => {
-    const part = points.slice(bin * size, (bin + 1) * size);
-    return [part.at(-1)![0], statistics(part.map(([, value]) => value))[0]] as const;
-  });
-}
-
 function table(sides: Readonly<Record<string, readonly RunCurve[]>>): string {
   const cell = (values: readonly (number | undefined)[]) => {
     const known = values.filter((value) => value !== undefined);
     if (known.length === 0) return "–";
-    const [mean, deviation] = statistics(known);
-    return `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
+    const { mean, spread } = meanAndSpread(known);
+    return `${(100 * mean).toFixed(2)} ± ${(100 * spread).toFixed(2)}`;
   };
   const rows = Object.entries(sides).map(([name, runs]) => {
     const last = cell(runs.map(({ knn }) => knn.at(-1)?.[1]));
@@ -79,7 +69,7 @@ try {
   await mkdir(out, { recursive: true });
   await writeFileAtomic(join(out, "curves.json"), JSON.stringify(sides));
   const panels = [
-    { title: "Loss", sides: ofSides(({ loss }) => meansOf(loss)) },
+    { title: "Loss", sides: ofSides(({ loss }) => thin(loss, LOSS_POINTS)) },
     { title: "k-NN accuracy, %", sides: ofSides(({ knn }) => knn.map(([step, share]) => [step, 100 * share] as const)) },
   ];
   await writeFileAtomic(join(out, "curves.svg"), curveFigure(panels));

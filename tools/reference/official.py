@@ -4,6 +4,7 @@ missing compute the same, the rest is imported as it is."""
 import contextlib
 import sys
 import types
+from itertools import groupby
 
 import torch
 from torch.nn import functional as F
@@ -45,44 +46,40 @@ def attention_of_old(query, key, value, **_):
 
 
 class BlockDiagonalMask:
-    """Which rows of a packed batch belong together: (sequences, their length) of each tensor that was packed."""
+    """Which rows of a packed batch belong together: the lengths of its sequences, and how many of them each packed tensor had."""
 
-    def __init__(self, groups):
-        self.groups = groups
+    def __init__(self, lengths):
+        self.lengths = lengths
 
     @staticmethod
     def from_seqlens(lengths):
-        # Runs of equal length: of the global crops, of the local ones.
-        groups = []
-        for length in lengths:
-            if groups and groups[-1][1] == length:
-                groups[-1][0] += 1
-            else:
-                groups.append([1, length])
-        return BlockDiagonalMask(groups)
+        """The official code then sets `_batch_sizes` itself."""
+        return BlockDiagonalMask(lengths)
 
     @staticmethod
     def from_tensor_list(tensors):
         """Of tensors [sequences, length, width], and these tensors packed into one of one sequence."""
-        groups = [[tensor.shape[0], tensor.shape[1]] for tensor in tensors]
-        return BlockDiagonalMask(groups), torch.cat([tensor.reshape(1, -1, tensor.shape[-1]) for tensor in tensors], dim=1)
+        mask = BlockDiagonalMask([tensor.shape[1] for tensor in tensors for _ in range(tensor.shape[0])])
+        mask._batch_sizes = [tensor.shape[0] for tensor in tensors]
+        return mask, torch.cat([tensor.reshape(1, -1, tensor.shape[-1]) for tensor in tensors], dim=1)
 
     def split(self, packed):
-        sizes = [count * length for count, length in self.groups]
-        parts = packed.split(sizes, dim=1)
-        return [part.reshape(count, length, -1) for part, (count, length) in zip(parts, self.groups)]
+        parts, first, start = [], 0, 0
+        for count in self._batch_sizes:
+            length = self.lengths[first]
+            parts.append(packed[:, start : start + count * length].reshape(count, length, -1))
+            first, start = first + count, start + count * length
+        return parts
 
 
 def attention_in_blocks(query, key, value, attn_bias=None):
-    """[1, tokens, heads, width]: each sequence attends to itself."""
-    if attn_bias is None:
-        groups = [[query.shape[0], query.shape[1]]]
-    else:
-        groups = attn_bias.groups
+    """[1, tokens, heads, width]: each sequence attends to itself; those of one length in a row are computed at once."""
     shape = query.shape
-    parts, start = [], 0
+    lengths = attn_bias.lengths if attn_bias else [shape[1]] * shape[0]
     flat = [x.reshape(-1, *shape[2:]) for x in (query, key, value)]
-    for count, length in groups:
+    parts, start = [], 0
+    for length, same in groupby(lengths):
+        count = len(list(same))
         stop = start + count * length
         heads_first = [x[start:stop].reshape(count, length, *shape[2:]).transpose(1, 2) for x in flat]
         parts.append(F.scaled_dot_product_attention(*heads_first).transpose(1, 2).reshape(-1, *shape[2:]))

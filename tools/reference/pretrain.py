@@ -22,7 +22,6 @@ import official
 from official import Settings
 
 SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def main():
@@ -177,13 +176,13 @@ def loader(recipe, options, seed):
 def augmentation(recipe):
     """The official crops, with the recipe's settings where it has one and the official code a constant."""
     from dinov2.data import DataAugmentationDINO
-    from dinov2.data.transforms import GaussianBlur
+    from dinov2.data.transforms import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, GaussianBlur, make_normalize_transform
 
     crops = recipe.crops
     made = DataAugmentationDINO(
         crops.globalScale, crops.localScale, crops.localCount, global_crops_size=crops.globalSize, local_crops_size=crops.localSize)
-    mean, deviation = recipe.data.mean or IMAGENET_MEAN, recipe.data.std or IMAGENET_DEVIATION
-    normalize = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, deviation)])
+    mean, deviation = recipe.data.mean or IMAGENET_DEFAULT_MEAN, recipe.data.std or IMAGENET_DEFAULT_STD
+    normalize = transforms.Compose([transforms.ToTensor(), make_normalize_transform(mean, deviation)])
     for transform in (made.global_transfo1, made.global_transfo2, made.local_transfo):
         jitter = transform.transforms[0].transforms[0]
         jitter.p = crops.jitterProbability

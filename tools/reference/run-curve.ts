@@ -5,12 +5,14 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { evaluationSizes, type Evaluator, knnEvaluator, linearEvaluator, vitBackbone, type ClassificationTask } from "@dinov2/evaluation";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
+import { type Point, pointsOf } from "@dinov2/report";
+import { readMetrics } from "@dinov2/training";
 import { loadModel } from "@dinov2/vit";
-
-export type Point = readonly [step: number, value: number];
 
 export interface RunCurve {
   readonly run: string;
+  /** On what: an earlier measurement is taken only where this is the same. */
+  readonly protocol: string;
   /** The loss that is optimised, of the logged steps. */
   readonly loss: readonly Point[];
   /** Of each checkpoint, over `some` images; share of 1, 20 neighbours. */
@@ -28,11 +30,13 @@ export interface CurveOptions {
 
 const NEIGHBOURS = 20;
 
-/** Measures a run, or takes what `RUN/curve.json` says of an earlier time. */
+/** Measures a run, or takes what `RUN/curve.json` says of an earlier time on the same images. */
 export async function runCurve(run: string, options: CurveOptions, say: (message: string) => void): Promise<RunCurve> {
   const kept = join(run, "curve.json");
   const earlier = await readFile(kept, "utf8").catch(() => undefined);
-  if (earlier !== undefined) return JSON.parse(earlier) as RunCurve;
+  const protocol = protocolOf(options);
+  const known = earlier === undefined ? undefined : (JSON.parse(earlier) as RunCurve);
+  if (known?.protocol === protocol) return known;
   const checkpoints = await checkpointsOf(run);
   const last = checkpoints.at(-1);
   if (last === undefined) throw new InputError(`${run} has no checkpoint of a teacher; expected the folder of a finished run.`);
@@ -48,10 +52,13 @@ export async function runCurve(run: string, options: CurveOptions, say: (message
     linear: await measured(last.weights, linearEvaluator({ steps: options.linearSteps }), "linear.top1", options.all),
   };
   if (final) say(`${basename(run)}: k-NN ${percent(final.knn)}, linear ${percent(final.linear)}`);
-  const curve: RunCurve = { run: basename(run), loss: await lossesOf(run), knn, ...(final && { final }) };
+  const curve: RunCurve = { run: basename(run), protocol, loss: pointsOf(await readMetrics(join(run, "metrics.jsonl")), "total_loss"), knn, ...(final && { final }) };
   await writeFileAtomic(kept, JSON.stringify(curve));
   return curve;
 }
+
+const protocolOf = ({ some, all, linearSteps }: CurveOptions): string =>
+  [some, all].map(({ train, test }) => `${train.length} + ${test.length} images`).join(", ") + `, ${linearSteps} linear steps`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
@@ -79,12 +86,4 @@ async function measured(weights: string, evaluator: Evaluator, wanted: string, t
     model.dispose();
   }
   throw new Error(`The evaluator gave no ${wanted}.`);
-}
-
-async function lossesOf(run: string): Promise<Point[]> {
-  const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
-  return lines.map((line) => {
-    const { step, total_loss } = JSON.parse(line) as { step: number; total_loss: number };
-    return [step, total_loss] as const;
-  });
 }
