@@ -3,6 +3,7 @@ export { atMost, subset, type ImageDataset } from "./datasets/dataset.ts";
 export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";
 export type { ReadBlocks } from "./datasets/read-blocks.ts";
+export { ignoredLabel, type DenseDataset, type DepthDataset, type DepthMap, type LabelMap, type SegmentationDataset } from "./dense/dense-dataset.ts";
 export { hasImageExtension, imageExtensions, type ChannelStack, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
 export { decodeChannels, type ChannelOptions } from "./decode-channels.ts";
