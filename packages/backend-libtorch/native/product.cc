@@ -13,7 +13,7 @@ namespace {
 #if LIBTORCH_VERSION >= 20000
 /**
  * x wᵀ + bias by oneDNN. LibTorch's own `at::mm` takes MKL in float32, which gives a processor that is not Intel's less than
- * half of its speed; oneDNN gives every processor all of it, and reads transposed views as they are.
+ * half of its speed; oneDNN gives every processor all of it. It reads a transposed w as it is, and would copy a transposed x.
  */
 at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
   static const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_linear_pointwise", "");
@@ -22,6 +22,15 @@ at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w, const at::Te
   op.callBoxed(stack);
   return stack.front().toTensor();
 }
+
+/** yᵀ x, [R, M] by [R, N], as the gradient of a linear layer's weights: here oneDNN reads both as they are. */
+at::Tensor transposedProductByOneDnn(const at::Tensor& y, const at::Tensor& x) {
+  // The weights themselves are asked for nothing but their shape and type.
+  const auto weights = at::empty({y.size(1), x.size(1)}, x.options());
+  return std::get<0>(at::mkldnn_linear_backward_weights(y.to_mkldnn(), x.to_mkldnn(), weights, false));
+}
+
+bool isTransposed(const at::Tensor& x) { return !x.is_contiguous() && x.t().is_contiguous(); }
 
 bool takesOneDnn(const at::Tensor& x, const at::Tensor& w) {
   static const bool present = at::hasMKLDNN() && c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""}).has_value();
@@ -53,7 +62,9 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   const auto right = b.to(productType());
 #if LIBTORCH_VERSION >= 20000
   // In bfloat16 LibTorch's own product is oneDNN's already.
-  if (left.scalar_type() == at::kFloat && takesOneDnn(left, right)) return linearByOneDnn(left, right.t(), {});
+  if (left.scalar_type() == at::kFloat && takesOneDnn(left, right)) {
+    return isTransposed(left) && right.is_contiguous() ? transposedProductByOneDnn(left.t(), right) : linearByOneDnn(left, right.t(), {});
+  }
 #endif
   return at::matmul(left, right);
 }
