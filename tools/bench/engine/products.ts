@@ -73,11 +73,7 @@ const flops = ({ inner, outer }: Product) => 2 * rows * inner * outer;
 
 async function measure(product: Product, peers: readonly Peer[], rounds: number): Promise<Outcome> {
   const { inner, outer, kind, precision } = product;
-  const [x, weight, dy] = [[rows, inner], [outer, inner], [rows, outer]].map((shape) => tf.randomNormal(shape as [number, number])) as [
-    Tensor2D,
-    Tensor2D,
-    Tensor2D,
-  ];
+  const [x, weight, dy] = [activations(inner), tf.randomNormal<tf.Rank.R2>([outer, inner]), activations(outer)];
   const bias = tf.zeros<tf.Rank.R1>([outer]);
   // A processor's results are there when a call returns.
   const run = {
@@ -93,6 +89,11 @@ async function measure(product: Product, peers: readonly Peer[], rounds: number)
   } finally {
     tf.dispose([x, weight, dy, bias]);
   }
+}
+
+/** What a product gave: the engine keeps it in the precision that it multiplies in, as the peer has its operands. */
+function activations(width: number): Tensor2D {
+  return tf.tidy(() => tf.matMul(tf.randomNormal([rows, 16]), tf.randomNormal([16, width])) as Tensor2D);
 }
 
 /** As it comes, the PyTorch of the version that our engine stands on; any, where none is. */
