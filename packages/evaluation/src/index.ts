@@ -57,3 +57,4 @@ export {
 } from "./linear-probe.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
+export * from "./depth/index.ts";
