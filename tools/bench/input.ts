@@ -59,6 +59,7 @@ async function memoryRow(folder: string, workers: number, peer: Peer | undefined
   let most = 0;
   for await (const batch of loader) {
     most = Math.max(most, heldBytes() - before, batch.globalCrops.data.byteLength);
+    loader.recycle(batch);
     if (loader.step === 12) break;
   }
   await loader.close();

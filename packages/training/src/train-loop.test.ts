@@ -34,7 +34,7 @@ async function run(
     batches: (async function* () {
       for (let step = 1; ; step++) yield batchOf(step);
     })(),
-    loader: { stats: () => stats },
+    loader: { stats: () => stats, recycle: () => {} },
     log: (record) => Promise.resolve(told.records.push(record)),
     watch: new RunWatch({ recipe, headsAreRandom: true, onEvent }),
     startStep: 0,

@@ -19,8 +19,8 @@ export interface LoopOptions {
   readonly state: TrainingState;
   /** From step `startStep` on. */
   readonly batches: AsyncIterable<Batch>;
-  /** Where the batches come from, for its counts. */
-  readonly loader: Pick<Loader, "stats">;
+  /** Where the batches come from: for its counts, and to give their memory back to. */
+  readonly loader: Pick<Loader, "stats" | "recycle">;
   /** Takes the measures of the steps that are logged. */
   readonly log: (record: MetricsRecord) => Promise<unknown>;
   readonly watch: RunWatch;
@@ -58,6 +58,7 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
     const seconds = (performance.now() - stepStart) / 1000;
     const monitored = await watch.monitor(step, state, parts, settings.teacherTemperature);
     parts.forEach(disposeBatch);
+    loader.recycle(batch);
     const watched = await watch.afterStep(step, measured, batch.sampleNames);
     const evaluated = isDue(step, recipe.watch.knnEverySteps) ? await evaluate(options, step) : undefined;
     last = finite({

@@ -47,6 +47,21 @@ describe("batches", () => {
     expect(three).toEqual(none);
   });
 
+  it("are the same in memory that was given back, which is then written again", async () => {
+    const folder = await pictureFolder(5);
+    const expected = await take(await open(folder), 5);
+    const loader = await open(folder, { workers: 1, prefetchBatches: 1 });
+    const memories = new Set<Float32Array>();
+    for await (const batch of loader) {
+      expect(batch).toEqual(expected[loader.step - 1]);
+      memories.add(batch.globalCrops.data);
+      loader.recycle(batch);
+      expect(() => loader.recycle(batch)).toThrow(RangeError);
+      if (loader.step === expected.length) break;
+    }
+    expect(memories.size).toBe(2);
+  });
+
   it("hold all first crops, then all second crops, and so on, each in the order of the names", async () => {
     const levels = [10, 60, 110, 160, 210];
     const files = levels.map(async (level) => {

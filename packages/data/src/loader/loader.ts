@@ -58,11 +58,18 @@ export interface LoadedBatch extends Batch {
   readonly indices: Int32Array;
 }
 
+type CropMemory = Pick<Batch, "globalCrops" | "localCrops">;
+
 /** Endless batches from `startStep` on. Leaving a `for await` early keeps the loader open; `close()` ends it. */
 export interface Loader extends AsyncIterable<LoadedBatch> {
   stats(): LoaderStatistics;
   /** The step of the next batch: with the same options, `startStep` to go on from here. */
   readonly step: number;
+  /**
+   * Gives the memory of a batch's crops back, to be written again: whoever takes many batches spares the system that much. What
+   * the batch held is not to be read any more. Throws `RangeError` for a batch of another loader, or one given back before.
+   */
+  recycle(batch: Batch): void;
   /** Frees the threads. */
   close(): Promise<void>;
 }
@@ -90,6 +97,9 @@ class BatchLoader implements Loader {
   private readonly cache: DecodedCache;
   private readonly workers: number;
   private readonly ahead: Promise<LoadedBatch>[] = [];
+  private readonly spare: CropMemory[] = [];
+  /** By the memory of the global crops. */
+  private readonly lent = new WeakMap<Float32Array, CropMemory>();
   private closed = false;
   private batches = 0;
   private waitedMilliseconds = 0;
@@ -129,6 +139,13 @@ class BatchLoader implements Loader {
     };
   }
 
+  recycle({ globalCrops }: Batch): void {
+    const memory = this.lent.get(globalCrops.data);
+    if (memory === undefined) throw new RangeError("This batch is of another loader, or was given back before.");
+    this.lent.delete(globalCrops.data);
+    this.spare.push(memory);
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.ahead.length = 0;
@@ -162,9 +179,8 @@ class BatchLoader implements Loader {
 
   private async makeBatch(step: number): Promise<LoadedBatch> {
     const { dataset, batchSize, rank = 0 } = this.options;
-    const { globalSize, localSize, globalCount, localCount } = this.crops;
-    const globalCrops = sharedStack(globalCount * batchSize, this.crops.mean.length, globalSize);
-    const localCrops = sharedStack(localCount * batchSize, this.crops.mean.length, localSize);
+    const { globalSize, globalCount } = this.crops;
+    const { globalCrops, localCrops } = this.takeMemory();
     const outputs = [globalCrops.data, localCrops.data];
     const rows = Array.from({ length: batchSize }, (_, row) => this.makeSample(step * batchSize + row, row, outputs));
     const indices = await Promise.all(rows);
@@ -177,6 +193,17 @@ class BatchLoader implements Loader {
       sampleNames: indices.map((index) => dataset.name(index)),
       indices: Int32Array.from(indices),
     };
+  }
+
+  private takeMemory(): CropMemory {
+    const { globalSize, localSize, globalCount, localCount, mean } = this.crops;
+    const { batchSize } = this.options;
+    const memory = this.spare.pop() ?? {
+      globalCrops: sharedStack(globalCount * batchSize, mean.length, globalSize),
+      localCrops: sharedStack(localCount * batchSize, mean.length, localSize),
+    };
+    this.lent.set(memory.globalCrops.data, memory);
+    return memory;
   }
 
   /**
