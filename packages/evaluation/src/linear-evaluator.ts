@@ -99,7 +99,7 @@ function* measurements({ test, heldOut }: ScoresOfHeads): Iterable<Measurement> 
   // The first of the best: fewer blocks, no pooling, the smaller rate.
   const best = selection.reduce((most, { top1 }, i) => (top1 > selection[most]!.top1 ? i : most), 0);
   const chosenOn = heldOut ? "training images held out" : "the test images themselves";
-  const note = `head ${test[best]!.head}, the best of ${test.length} on ${chosenOn}`;
+  const note = `head ${test[best]!.head}, the best of ${test.length} on ${chosenOn}${atTheEdge(test, best)}`;
   yield { metric: "linear.top1", value: test[best]!.top1, note };
   yield { metric: "linear.top5", value: test[best]!.top5, note };
   for (const [i, { head, top1, top5 }] of test.entries()) {
@@ -107,4 +107,11 @@ function* measurements({ test, heldOut }: ScoresOfHeads): Iterable<Measurement> 
     yield { metric: `linear.${head}.top5`, value: top5 };
     if (heldOut) yield { metric: `linear.${head}.heldout`, value: heldOut[i]!.top1 };
   }
+}
+
+/** A best rate that is the largest one tried says that the grid ends too early for these features. */
+function atTheEdge(heads: readonly HeadScore[], best: number): string {
+  const rates = heads.map(({ learningRate }) => learningRate);
+  const isLargest = rates[best] === Math.max(...rates) && Math.min(...rates) < rates[best];
+  return isLargest ? "; no larger learning rate was tried, and one may be better" : "";
 }

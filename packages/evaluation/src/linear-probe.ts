@@ -26,8 +26,10 @@ export interface TrainHeadsOptions extends LinearTraining {
 
 /** How one head does. */
 export interface HeadScore {
-  /** "b4.avg.lr0.01", with the learning rate as the grid has it. */
+  /** "b4.avg.lr0.01" */
   readonly head: string;
+  /** As the grid has it. */
+  readonly learningRate: number;
   /** Shares of rows whose class is the best, or among the best five. */
   readonly top1: number;
   readonly top5: number;
@@ -87,8 +89,8 @@ export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledF
     }
   }
   const share = (count: number) => count / rows.features.count;
-  return groups.flatMap(({ names }, i) =>
-    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, top1: share(top1), top5: share(top5) })));
+  return groups.flatMap(({ names, learningRates }, i) =>
+    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, learningRate: learningRates[head]!, top1: share(top1), top5: share(top5) })));
 }
 
 async function countHits(
