@@ -5,6 +5,8 @@ import type { ChannelOptions, Normalization } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import type { IntermediateLayer, VisionTransformer } from "@dinov2/vit";
+import type { FeatureMap } from "./dense/dense-features.ts";
+import { type BackbonePlaces, pixelPlaces, vitPlaces } from "./dense/dense-features.ts";
 
 /**
  * The short side becomes `resizeSize` (bicubic, antialiased), then the middle `cropSize` square is taken. Channels and their
@@ -25,6 +27,8 @@ export interface FrozenBackbone {
   imageFeatures(images: tf.Tensor4D): tf.Tensor2D;
   /** For probes that read several blocks; missing where there are none. */
   readonly blocks?: BackboneBlocks;
+  /** For probes that ask for every pixel. */
+  readonly places?: BackbonePlaces;
 }
 
 export interface BackboneBlocks {
@@ -70,6 +74,7 @@ export function vitBackbone(name: string, model: VisionTransformer, imageSizes?:
       depth: model.config.depth,
       features: (images, count) => tf.tidy(() => blockFeatures(model.getIntermediateLayers(images, { n: count, returnClassToken: true }))),
     },
+    places: vitPlaces(model),
   };
 }
 
@@ -86,9 +91,15 @@ export function blockFeatures(layers: readonly IntermediateLayer[]): tf.Tensor2D
   });
 }
 
+/** The patch of published models. */
+const PIXEL_PATCH = 14;
+
+/** Pixels along a patch of the backbone without a network, as of most networks. */
+const PIXEL_PATCH = 14;
+
 /**
- * No network at all: the picture itself, shrunk to `side` × `side` colours. The floor that a learned feature has to
- * beat; on simple pictures it is far above chance.
+ * No network at all: the picture itself, shrunk to `side` × `side` colours; of a place, the colours of its patch. The floor
+ * that a learned feature has to beat; on simple pictures it is far above chance.
  */
 export function pixelBackbone(side = 16): FrozenBackbone {
   return {
@@ -96,5 +107,6 @@ export function pixelBackbone(side = 16): FrozenBackbone {
     width: 3 * side * side,
     imageSizes: { resizeSize: side, cropSize: side },
     imageFeatures: (images) => tf.reshape(images, [images.shape[0], 3 * side * side]),
+    places: pixelPlaces(PIXEL_PATCH),
   };
 }

@@ -57,4 +57,7 @@ export {
 } from "./linear-probe.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
+export { resizeBilinear, type BilinearOptions } from "./dense/bilinear-resize.ts";
+export { denseFeatures, padAround, type BackbonePlaces, type FeatureMap, type FeatureMapOptions } from "./dense/dense-features.ts";
+export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense-trainer.ts";
 export * from "./depth/index.ts";

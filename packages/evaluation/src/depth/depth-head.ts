@@ -3,14 +3,7 @@
 
 import type { RandomStream } from "@dinov2/foundation";
 import { tf, type Variable } from "@dinov2/tensor";
-
-/** What one block of the network says of an image. */
-export interface FeatureMap {
-  /** [B, h, w, D] */
-  readonly patches: tf.Tensor4D;
-  /** [B, D] */
-  readonly classToken: tf.Tensor2D;
-}
+import type { FeatureMap } from "../dense/dense-features.ts";
 
 export interface DepthHead {
   readonly parameters: ReadonlyMap<string, Variable>;

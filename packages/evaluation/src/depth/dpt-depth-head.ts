@@ -4,9 +4,10 @@
 import type { RandomStream } from "@dinov2/foundation";
 import { gelu, tf, type Variable } from "@dinov2/tensor";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
+import type { FeatureMap } from "../dense/dense-features.ts";
 import { convolve3x3, pointwise, unfoldPlaces } from "./convolution.ts";
 import { depthOfNumber } from "./depth-bins.ts";
-import type { DepthHead, DepthRange, FeatureMap } from "./depth-head.ts";
+import type { DepthHead, DepthRange } from "./depth-head.ts";
 import { placeFeatures } from "./linear-depth-head.ts";
 import { type DptLayer, type DptSizes, dptLayers, freshDptParameters, loadDptParameters } from "./dpt-layers.ts";
 import { everyNth } from "./every-nth.ts";

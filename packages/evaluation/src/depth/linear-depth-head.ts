@@ -4,9 +4,10 @@
 import type { RandomStream } from "@dinov2/foundation";
 import { tf, type Variable } from "@dinov2/tensor";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
+import type { FeatureMap } from "../dense/dense-features.ts";
 import { pointwise } from "./convolution.ts";
 import { depthBins, depthOfBins } from "./depth-bins.ts";
-import { type DepthHead, type DepthRange, type FeatureMap, uniformVariable } from "./depth-head.ts";
+import { type DepthHead, type DepthRange, uniformVariable } from "./depth-head.ts";
 
 export const PUBLISHED_BINS = 256;
 const PUBLISHED_UPSAMPLE = 4;
