@@ -5,7 +5,6 @@ import type { ChannelOptions, Normalization } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import type { IntermediateLayer, VisionTransformer } from "@dinov2/vit";
-import type { FeatureMap } from "./dense/dense-features.ts";
 import { type BackbonePlaces, pixelPlaces, vitPlaces } from "./dense/dense-features.ts";
 
 /**
@@ -92,9 +91,6 @@ export function blockFeatures(layers: readonly IntermediateLayer[]): tf.Tensor2D
 }
 
 /** The patch of published models. */
-const PIXEL_PATCH = 14;
-
-/** Pixels along a patch of the backbone without a network, as of most networks. */
 const PIXEL_PATCH = 14;
 
 /**

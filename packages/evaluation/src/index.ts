@@ -58,6 +58,7 @@ export {
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
 export { resizeBilinear, type BilinearOptions } from "./dense/bilinear-resize.ts";
-export { denseFeatures, padAround, type BackbonePlaces, type FeatureMap, type FeatureMapOptions } from "./dense/dense-features.ts";
+export { denseFeatures, joinedPatches, lastLayers, padAround, type BackbonePlaces, type FeatureMap, type FeatureMapOptions } from "./dense/dense-features.ts";
+export { slide, slidingWindows, type Window, type WindowOptions } from "./dense/sliding-window.ts";
 export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense-trainer.ts";
 export * from "./depth/index.ts";
