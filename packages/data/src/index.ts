@@ -7,6 +7,10 @@ export { ignoredLabel, type DenseDataset, type DepthDataset, type DepthMap, type
 export { depthBatches, type DepthBatch, type DepthBatchOptions } from "./dense/depth-batches.ts";
 export { nyuFrame, publishedDepthCrop, type DepthCropOptions, type PixelFrame } from "./dense/depth-crop.ts";
 export { readDepthPair, type DepthPair } from "./dense/depth-pair.ts";
+export { resizeImage, resizeLabels, scaledSize, type ScaleLimits, type Size } from "./dense/resize-pair.ts";
+export { segmentationBatches, type SegmentationBatch, type SegmentationBatchOptions } from "./dense/segmentation-batches.ts";
+export { normalizePlanes, publishedMultiScaleCrop, publishedSegmentationCrop, type SegmentationCropOptions } from "./dense/segmentation-crop.ts";
+export { readSegmentationPair, type SegmentationPair } from "./dense/segmentation-pair.ts";
 export { hasImageExtension, imageExtensions, type ChannelStack, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
 export { decodeChannels, type ChannelOptions } from "./decode-channels.ts";
