@@ -35,7 +35,8 @@ describe("denseFeatures", () => {
   it("cuts pixels into patches, channel after channel", async () => {
     const images = tf.reshape(tf.range(0, 24), [1, 3, 2, 4]) as tf.Tensor4D;
     const [map] = denseFeatures({ places: pixelPlaces(2) }, images, { layers: [0] });
-    const [[first, second]] = (await tf.squeeze(map!.patches, [0]).array()) as unknown as number[][][];
+    const rows = (await tf.squeeze(map!.patches, [0]).array()) as unknown as number[][][];
+    const [first, second] = rows[0]!;
     expect(first).toEqual([0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21]);
     expect(second![0]).toBe(2);
     expect((await map!.classToken.data())[0]).toBe(1);

@@ -6,7 +6,7 @@ import { tf } from "@dinov2/tensor";
 import type { VisionTransformer } from "@dinov2/vit";
 
 /** What one block of the network says of images. */
-export interface FeatureMap {
+export interface FeatureMap extends tf.NamedTensorMap {
   /** [B, h, w, D] */
   readonly patches: tf.Tensor4D;
   /** [B, D] */

@@ -68,7 +68,7 @@ function shifted(bordered: tf.Tensor4D, tap: number): tf.Tensor2D {
 }
 
 const tapOf = (kernel: tf.Tensor3D, tap: number) =>
-  tf.reshape(tf.slice3d(kernel, [tap, 0, 0], [1, -1, -1]), kernel.shape.slice(1)) as tf.Tensor2D;
+  tf.reshape(tf.slice3d(kernel, [tap, 0, 0], [1, -1, -1]), [kernel.shape[1], kernel.shape[2]]) as tf.Tensor2D;
 
 /** The same matrix product at every place: [B, h, w, C] times [C, O]. */
 export function pointwise(maps: tf.Tensor4D, weight: tf.Tensor2D): tf.Tensor4D {
