@@ -24,6 +24,7 @@ const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
   ssl: () => import("./groups/ssl.ts"),
   eval_knn: () => import("./groups/eval_knn.ts"),
   eval_linear: () => import("./groups/eval_linear.ts"),
+  eval_seg: () => import("./groups/eval_seg.ts"),
   eval_depth: () => import("./groups/eval_depth.ts"),
   aug_ops: () => import("./groups/aug_ops.ts"),
   aug_pipeline: () => import("./groups/aug_pipeline.ts"),

@@ -62,3 +62,4 @@ export { denseFeatures, joinedPatches, lastLayers, padAround, type BackbonePlace
 export { slide, slidingWindows, type Window, type WindowOptions } from "./dense/sliding-window.ts";
 export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense-trainer.ts";
 export * from "./depth/index.ts";
+export * from "./segmentation/index.ts";

@@ -1,0 +1,105 @@
+// How well classes of pixels can be read off the frozen features of places: a head is trained on pairs of images and masks, and
+// scored on others.
+
+import { type Normalization, readSegmentationPair, type SegmentationBatch, segmentationBatches, type SegmentationPair } from "@dinov2/data";
+import { InputError, RandomStream } from "@dinov2/foundation";
+import type { FrozenBackbone } from "../backbone.ts";
+import { colorNormalization } from "../dense/color-normalization.ts";
+import { trainDense } from "../dense/dense-trainer.ts";
+import type { EvaluationWatcher, Measurement } from "../evaluator.ts";
+import { predictClasses } from "./predict-classes.ts";
+import { SegmentationProbe, segmentationTensors } from "./segmentation-probe.ts";
+import { publishedSegmentationProtocol, segmentationLearningRate, type SegmentationProtocol, type SegmentationTask } from "./segmentation-protocol.ts";
+import { SegmentationScores } from "./segmentation-scores.ts";
+
+export interface SegmentationContext extends EvaluationWatcher {
+  readonly task: SegmentationTask;
+  readonly seed: number;
+  /** Images in one forward. */
+  readonly batchSize?: number;
+  /** Sees each test pair with the predicted classes, [height, width]: to draw it. */
+  predicted?(index: number, pair: SegmentationPair, classes: Uint8Array): Promise<void> | void;
+}
+
+export interface SegmentationEvaluator {
+  readonly name: "segmentation";
+  run(backbone: FrozenBackbone, context: SegmentationContext): AsyncIterable<Measurement>;
+}
+
+/**
+ * Metrics: `all.mIoU`, `all.aAcc` and `all.mAcc`, then `class.NAME.IoU` and `class.NAME.Acc` of every class; NaN for a class that is
+ * in no test image.
+ */
+export function segmentationEvaluator(options: Partial<SegmentationProtocol> = {}): SegmentationEvaluator {
+  const protocol = { ...publishedSegmentationProtocol, ...options };
+  return {
+    name: "segmentation",
+    async *run(backbone, context) {
+      const { train, test } = context.task;
+      if (test.length === 0) throw new InputError("There is no pair of an image and its mask to test on; name a split that has some.");
+      const normalization = colorNormalization(backbone);
+      const random = RandomStream.fromSeed(context.seed).split("segmentation head");
+      const { layers } = protocol;
+      const probe = new SegmentationProbe(backbone, { layers, classCount: train.classNames.length, random });
+      try {
+        await trainProbe(probe, normalization, protocol, context);
+        yield* measurements(await score(probe, normalization, protocol, context), train.classNames);
+      } finally {
+        probe.dispose();
+      }
+    },
+  };
+}
+
+async function trainProbe(
+  probe: SegmentationProbe,
+  normalization: Normalization,
+  protocol: SegmentationProtocol,
+  { task, seed, batchSize: atOnce = 32, progress }: SegmentationContext,
+): Promise<void> {
+  const { steps, trainBatch: batchSize, crop, weightDecay } = protocol;
+  await trainDense(
+    segmentationBatches(task.train, { batchSize, seed, crop, normalization }),
+    {
+      parameters: probe.head.parameters,
+      prepare: (batch: SegmentationBatch) => {
+        const { images, labels } = segmentationTensors(batch);
+        return { features: probe.features(images, atOnce), labels };
+      },
+      loss: ({ features, labels }) => probe.loss(features, labels),
+    },
+    {
+      steps,
+      learningRate: segmentationLearningRate(protocol),
+      weightDecay,
+      onProgress: (done, total) => progress?.("training steps", done, total),
+    },
+  );
+}
+
+async function score(
+  probe: SegmentationProbe,
+  normalization: Normalization,
+  protocol: SegmentationProtocol,
+  { task: { test }, progress, predicted }: SegmentationContext,
+): Promise<SegmentationScores> {
+  const scores = new SegmentationScores(test.classNames.length);
+  progress?.("testing", 0, test.length);
+  for (let index = 0; index < test.length; index++) {
+    const pair = await readSegmentationPair(test, index);
+    const classes = await predictClasses(probe, pair.image, { ...protocol, normalization });
+    scores.add(classes, pair.map.labels);
+    await predicted?.(index, pair, classes);
+    progress?.("testing", index + 1, test.length);
+  }
+  return scores;
+}
+
+function* measurements(scores: SegmentationScores, classNames: readonly string[]): Iterable<Measurement> {
+  const { mIoU, aAcc, mAcc, iou, accuracy } = scores.metrics();
+  for (const [name, value] of Object.entries({ mIoU, aAcc, mAcc })) yield { metric: `all.${name}`, value };
+  for (const [i, name] of classNames.entries()) {
+    yield { metric: `class.${name}.IoU`, value: iou[i]! };
+    yield { metric: `class.${name}.Acc`, value: accuracy[i]! };
+  }
+}
