@@ -5,6 +5,7 @@
 
 import type { ImageDataset } from "@dinov2/data";
 import type { FrozenBackbone } from "./backbone.ts";
+import type { Detail } from "./details.ts";
 
 /** One result: "k10.top1" is 0.79. Shares are 0..1, not per cent. */
 export interface Measurement {
@@ -39,6 +40,12 @@ export interface ReadingOptions extends EvaluationWatcher {
 export interface EvaluationContext extends ReadingOptions {
   readonly task: ClassificationTask;
   readonly seed: number;
+  /**
+   * Takes what a reader may look at beside the numbers, in any order: `{ detail: "confusion", … }`, values of classes, curves,
+   * neighbours, pictures (`details.ts`). They go to `details` of results.json, and from there to the page. An evaluator awaits
+   * it, so that pictures are written one by one, and makes no details where nobody takes them.
+   */
+  found?(detail: Detail): void | Promise<void>;
 }
 
 export interface Evaluator {

@@ -44,15 +44,15 @@ export async function extractFeatures(
   return { features: rowRange(all, 0, count), rows: rows.subarray(0, count) };
 }
 
-/** The same with the class of each row; every image must have one. */
+/** The same with the class of each row and its image's place in the dataset; every image must have a class. */
 export async function extractLabelled(
   backbone: FrozenBackbone,
   dataset: ImageDataset,
   stage: string,
   options: Omit<ExtractOptions, "stage"> = {},
-): Promise<LabelledFeatures> {
+): Promise<LabelledFeatures & Pick<ExtractedFeatures, "rows">> {
   const { features, rows } = await extractFeatures(backbone, dataset, { ...options, stage });
-  return { features, labels: rows.map((row) => dataset.label(row)!) };
+  return { features, rows, labels: rows.map((row) => dataset.label(row)!) };
 }
 
 /** [B, 3, S, S] pixels to [B, D] values; no tensor stays behind. */

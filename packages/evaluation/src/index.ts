@@ -7,6 +7,16 @@ export type {
   ReadingOptions,
 } from "./evaluator.ts";
 export {
+  classAccuracies,
+  confusion,
+  type ConfusionDetail,
+  type CurveDetail,
+  type Detail,
+  type NeighboursDetail,
+  type PerClassDetail,
+  type PictureDetail,
+} from "./details.ts";
+export {
   blockFeatures,
   evaluationSizes,
   pixelBackbone,

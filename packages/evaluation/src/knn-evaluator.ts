@@ -1,8 +1,10 @@
 import { RandomStream } from "@dinov2/foundation";
+import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
 import { extractLabelled } from "./features.ts";
 import { type KnnOptions, type KnnScore, knnClassify, OFFICIAL_KS } from "./knn.ts";
+import { exampleNeighbours } from "./example-neighbours.ts";
 import { rowsPerClass } from "./splits.ts";
 
 export interface KnnEvaluatorOptions extends KnnOptions {
@@ -22,7 +24,15 @@ export function knnEvaluator({ perClass = [], tries = 1, ...options }: KnnEvalua
     async *run(backbone, context) {
       const train = await extractLabelled(backbone, context.task.train, "train", context);
       const test = await extractLabelled(backbone, context.task.test, "test", context);
-      yield* measurements("", [await knnClassify(train, test, options)]);
+      const scores = await knnClassify(train, test, options);
+      yield* measurements("", [scores]);
+      if (context.found) {
+        const best = scores.reduce((most, score) => (score.top1 > most.top1 ? score : most));
+        const mixed = confusion(`k${best.k}`, test.labels, best.predictions);
+        for (const detail of [mixed, classAccuracies(mixed), await exampleNeighbours(train, test, context.seed)]) {
+          await context.found(detail);
+        }
+      }
       for (const count of perClass) {
         yield* measurements(`n${count}.`, await fewShotScores(train, test, count, tries, options, context));
       }

@@ -1,11 +1,12 @@
 import { type ImageDataset, subset } from "@dinov2/data";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FrozenBackbone } from "./backbone.ts";
+import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { extractLabelled } from "./features.ts";
 import { augmentedBatches, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
-import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, scoreHeads, trainHeads } from "./linear-probe.ts";
+import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
 import { stratifiedSplit } from "./splits.ts";
 
 export const OFFICIAL_BATCH = 128;
@@ -88,16 +89,27 @@ async function scores(
   const groups = await trainHeads(batches, inputs, { ...options, classCount, seed, onProgress });
   try {
     const ofTest = await scoreHeads(groups, rows.test);
-    return { test: ofTest, ...(rows.heldOut && { heldOut: await scoreHeads(groups, rows.heldOut) }) };
+    const found = { test: ofTest, ...(rows.heldOut && { heldOut: await scoreHeads(groups, rows.heldOut) }) };
+    if (context.found) {
+      const best = selectedHead(found);
+      const mixed = confusion(ofTest[best]!.head, rows.test.labels, await predictHead(groups, best, rows.test));
+      await context.found(mixed);
+      await context.found(classAccuracies(mixed));
+    }
+    return found;
   } finally {
     for (const group of groups) group.dispose();
   }
 }
 
-function* measurements({ test, heldOut }: ScoresOfHeads): Iterable<Measurement> {
+/** The first of the best: fewer blocks, no pooling, the smaller rate. */
+function selectedHead({ test, heldOut }: ScoresOfHeads): number {
   const selection = heldOut ?? test;
-  // The first of the best: fewer blocks, no pooling, the smaller rate.
-  const best = selection.reduce((most, { top1 }, i) => (top1 > selection[most]!.top1 ? i : most), 0);
+  return selection.reduce((most, { top1 }, i) => (top1 > selection[most]!.top1 ? i : most), 0);
+}
+
+function* measurements({ test, heldOut }: ScoresOfHeads): Iterable<Measurement> {
+  const best = selectedHead(heldOut ? { test, heldOut } : { test });
   const chosenOn = heldOut ? "training images held out" : "the test images themselves";
   const note = `head ${test[best]!.head}, the best of ${test.length} on ${chosenOn}${atTheEdge(test, best)}`;
   yield { metric: "linear.top1", value: test[best]!.top1, note };

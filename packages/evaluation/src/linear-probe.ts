@@ -79,18 +79,44 @@ function stepHeads(groups: readonly LinearHeads[], { features, labels }: Labelle
 /** The accuracies of all heads on other rows, in the order of the groups and of their learning rates. */
 export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledFeatures, block = 512): Promise<HeadScore[]> {
   const hits = groups.map(({ learningRates }) => learningRates.map(() => ({ top1: 0, top5: 0 })));
-  for (let start = 0; start < rows.features.count; start += block) {
-    const some = rowRange(rows.features, start, Math.min(start + block, rows.features.count));
+  await inBlocks(rows, block, async (batch, start) => {
+    for (const [i, group] of groups.entries()) await countHits(group, batch, rows.labels.subarray(start), hits[i]!);
+  });
+  const share = (count: number) => count / rows.features.count;
+  return groups.flatMap(({ names, learningRates }, i) =>
+    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, learningRate: learningRates[head]!, top1: share(top1), top5: share(top5) })));
+}
+
+/** [rows] the best class of each row by one head, whose place is that in `scoreHeads`. */
+export async function predictHead(groups: readonly LinearHeads[], place: number, rows: LabelledFeatures, block = 512): Promise<Int32Array> {
+  const owners = groups.flatMap((group) => group.learningRates.map((_, head) => ({ group, head })));
+  const { group, head } = owners[place]!;
+  const predictions = new Int32Array(rows.features.count);
+  await inBlocks(rows, block, async (batch, start) => {
+    const best = tf.tidy(() => {
+      const logits = tf.reshape(group.logits(batch), [batch.shape[0], group.learningRates.length, group.classCount]);
+      return tf.argMax(tf.squeeze(tf.slice(logits, [0, head, 0], [-1, 1, -1]), [1]), 1); // [B]
+    });
+    try {
+      predictions.set(await best.data(), start);
+    } finally {
+      best.dispose();
+    }
+  });
+  return predictions;
+}
+
+/** Rows as tensors, one block at a time. */
+async function inBlocks({ features }: LabelledFeatures, block: number, see: (batch: tf.Tensor2D, start: number) => Promise<void>): Promise<void> {
+  for (let start = 0; start < features.count; start += block) {
+    const some = rowRange(features, start, Math.min(start + block, features.count));
     const batch = tf.tensor2d(some.values, [some.count, some.width]);
     try {
-      for (const [i, group] of groups.entries()) await countHits(group, batch, rows.labels.subarray(start), hits[i]!);
+      await see(batch, start);
     } finally {
       batch.dispose();
     }
   }
-  const share = (count: number) => count / rows.features.count;
-  return groups.flatMap(({ names, learningRates }, i) =>
-    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, learningRate: learningRates[head]!, top1: share(top1), top5: share(top5) })));
 }
 
 async function countHits(
