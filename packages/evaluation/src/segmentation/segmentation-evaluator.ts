@@ -6,19 +6,23 @@ import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FrozenBackbone } from "../backbone.ts";
 import { colorNormalization } from "../dense/color-normalization.ts";
 import { trainDense } from "../dense/dense-trainer.ts";
+import type { Detail, PictureDetail } from "../details.ts";
 import type { EvaluationWatcher, Measurement } from "../evaluator.ts";
+import { segmentationFigure } from "./overlay.ts";
 import { predictClasses } from "./predict-classes.ts";
 import { SegmentationProbe, segmentationTensors } from "./segmentation-probe.ts";
 import { publishedSegmentationProtocol, segmentationLearningRate, type SegmentationProtocol, type SegmentationTask } from "./segmentation-protocol.ts";
-import { SegmentationScores } from "./segmentation-scores.ts";
+import { type SegmentationMetrics, SegmentationScores } from "./segmentation-scores.ts";
 
 export interface SegmentationContext extends EvaluationWatcher {
   readonly task: SegmentationTask;
   readonly seed: number;
   /** Images in one forward. */
   readonly batchSize?: number;
-  /** Sees each test pair with the predicted classes, [height, width]: to draw it. */
-  predicted?(index: number, pair: SegmentationPair, classes: Uint8Array): Promise<void> | void;
+  /** Takes the IoU and the accuracy of each class, and figures of some test images (folder "overlays"). */
+  found?(detail: Detail): void | Promise<void>;
+  /** How many figures, of images evenly spread over the test set. */
+  readonly figures?: number;
 }
 
 export interface SegmentationEvaluator {
@@ -26,10 +30,7 @@ export interface SegmentationEvaluator {
   run(backbone: FrozenBackbone, context: SegmentationContext): AsyncIterable<Measurement>;
 }
 
-/**
- * Metrics: `all.mIoU`, `all.aAcc` and `all.mAcc`, then `class.NAME.IoU` and `class.NAME.Acc` of every class; NaN for a class that is
- * in no test image.
- */
+/** Metrics: `all.mIoU`, `all.aAcc` and `all.mAcc`; the classes' own are details. */
 export function segmentationEvaluator(options: Partial<SegmentationProtocol> = {}): SegmentationEvaluator {
   const protocol = { ...publishedSegmentationProtocol, ...options };
   return {
@@ -43,7 +44,11 @@ export function segmentationEvaluator(options: Partial<SegmentationProtocol> = {
       const probe = new SegmentationProbe(backbone, { layers, classCount: train.classNames.length, random });
       try {
         await trainProbe(probe, normalization, protocol, context);
-        yield* measurements(await score(probe, normalization, protocol, context), train.classNames);
+        const { mIoU, aAcc, mAcc, iou, accuracy } = await score(probe, normalization, protocol, context);
+        for (const [name, value] of Object.entries({ mIoU, aAcc, mAcc })) yield { metric: `all.${name}`, value };
+        const { classNames } = train;
+        await context.found?.({ detail: "perClass", of: "all", measure: "IoU", values: iou, classNames });
+        await context.found?.({ detail: "perClass", of: "all", measure: "accuracy", values: accuracy, classNames });
       } finally {
         probe.dispose();
       }
@@ -81,25 +86,28 @@ async function score(
   probe: SegmentationProbe,
   normalization: Normalization,
   protocol: SegmentationProtocol,
-  { task: { test }, progress, predicted }: SegmentationContext,
-): Promise<SegmentationScores> {
+  { task: { test }, progress, found, figures = 8 }: SegmentationContext,
+): Promise<SegmentationMetrics> {
+  const shown = found ? evenlySpread(figures, test.length) : new Set();
   const scores = new SegmentationScores(test.classNames.length);
   progress?.("testing", 0, test.length);
   for (let index = 0; index < test.length; index++) {
     const pair = await readSegmentationPair(test, index);
     const classes = await predictClasses(probe, pair.image, { ...protocol, normalization });
     scores.add(classes, pair.map.labels);
-    await predicted?.(index, pair, classes);
+    if (shown.has(index)) await found!(figureOf(test.name(index), pair, classes));
     progress?.("testing", index + 1, test.length);
   }
-  return scores;
+  return scores.metrics();
 }
 
-function* measurements(scores: SegmentationScores, classNames: readonly string[]): Iterable<Measurement> {
-  const { mIoU, aAcc, mAcc, iou, accuracy } = scores.metrics();
-  for (const [name, value] of Object.entries({ mIoU, aAcc, mAcc })) yield { metric: `all.${name}`, value };
-  for (const [i, name] of classNames.entries()) {
-    yield { metric: `class.${name}.IoU`, value: iou[i]! };
-    yield { metric: `class.${name}.Acc`, value: accuracy[i]! };
-  }
-}
+const evenlySpread = (count: number, length: number): ReadonlySet<number> =>
+  new Set(Array.from({ length: Math.min(count, length) }, (_, i) => Math.floor((i * length) / Math.min(count, length))));
+
+const figureOf = (name: string, pair: SegmentationPair, classes: Uint8Array): PictureDetail => ({
+  detail: "picture",
+  folder: "overlays",
+  name,
+  caption: `${name}: the picture, its true classes, the predicted ones`,
+  image: segmentationFigure(pair, classes),
+});

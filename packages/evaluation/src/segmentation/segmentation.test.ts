@@ -4,7 +4,9 @@ import { tf, useBackend, valueAndGradients } from "@dinov2/tensor";
 import { VisionTransformer, vitConfig } from "@dinov2/vit";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { evaluationSizes, type FrozenBackbone, pixelBackbone, vitBackbone } from "../backbone.ts";
+import type { Detail } from "../details.ts";
 import { LinearSegmentationHead } from "./linear-segmentation-head.ts";
+import { classColor, segmentationFigure } from "./overlay.ts";
 import { pixelCrossEntropy } from "./pixel-cross-entropy.ts";
 import { segmentationEvaluator } from "./segmentation-evaluator.ts";
 import { publishedSegmentationProtocol, segmentationLearningRate } from "./segmentation-protocol.ts";
@@ -87,6 +89,19 @@ describe("the learning rate", () => {
   });
 });
 
+describe("a figure", () => {
+  it("colours what counts, in a colour of each class", () => {
+    const image = { width: 2, height: 1, data: Uint8Array.from([100, 100, 100, 50, 50, 50]) };
+    const map = { width: 2, height: 1, labels: Uint8Array.from([0, ignoredLabel]) };
+    const { data } = segmentationFigure({ image, map }, Uint8Array.from([0, 0]));
+    const panel = (start: number) => Array.from(data.subarray(3 * start, 3 * start + 6));
+    // Class 0 is a red of 230.
+    expect(panel(6)).toEqual([178, 40, 40, 50, 50, 50]);
+    expect(panel(12)).toEqual([178, 40, 40, 158, 20, 20]);
+    expect(new Set(Array.from({ length: 150 }, (_, label) => classColor(label).join())).size).toBeGreaterThan(145);
+  });
+});
+
 /** Pictures of odd sizes whose left part is dark and whose right part is light, which is what the masks say. */
 function twoParts(length: number, seed: number): SegmentationDataset {
   const pairs = Array.from({ length }, (_, i) => pairOf(40 + 3 * i, 30 + (i % 4), RandomStream.fromSeed(seed).split(String(i))));
@@ -127,12 +142,15 @@ describe("the evaluator", () => {
   }
 
   it("tells dark from light by pixels, in images of any size", async () => {
-    const seen: number[] = [];
-    const metrics = await metricsOf(pixelBackbone(), {}, { predicted: (_: number, __: unknown, classes: Uint8Array) => void seen.push(classes.length) });
+    const details: Detail[] = [];
+    const metrics = await metricsOf(pixelBackbone(), {}, { figures: 2, found: (detail: Detail) => void details.push(detail) });
     expect(metrics["all.mIoU"]).toBeGreaterThan(0.8);
-    expect(metrics["class.never.IoU"]).toBeNaN();
-    expect(metrics["all.mIoU"]).toBeCloseTo((metrics["class.dark.IoU"]! + metrics["class.light.IoU"]!) / 2, 12);
-    expect(seen).toEqual([40 * 30, 43 * 31, 46 * 32]);
+    const iou = details.flatMap((detail) => (detail.detail === "perClass" && detail.measure === "IoU" ? Array.from(detail.values) : []));
+    expect(iou[2]).toBeNaN();
+    expect(metrics["all.mIoU"]).toBeCloseTo((iou[0]! + iou[1]!) / 2, 12);
+    const figures = details.flatMap((detail) => (detail.detail === "picture" ? [detail] : []));
+    expect(figures.map(({ name }) => name)).toEqual(["images/0.jpg", "images/1.jpg"]);
+    expect(figures[1]!.image).toMatchObject({ width: 3 * 43 + 8, height: 31 });
   });
 
   it("reads several layers of a network at several sizes, the same each time", async () => {
