@@ -17,30 +17,25 @@ export function resizeBilinear(maps: tf.Tensor4D, [height, width]: readonly [num
   const [, h, w] = maps.shape;
   if (h === height && w === width) return tf.clone(maps);
   return tf.tidy(() => {
-    const rows = tf.transpose(maps, [0, 3, 1, 2]) as tf.Tensor4D; // [B, C, h, w]
-    const wide = alongLast(rows, interpolation(w, width, options)); // [B, C, h, W]
-    const columns = tf.transpose(wide, [0, 1, 3, 2]) as tf.Tensor4D; // [B, C, W, h]
-    const high = alongLast(columns, interpolation(h, height, options)); // [B, C, W, H]
-    return tf.transpose(high, [0, 3, 2, 1]);
+    const [batch, , , channels] = maps.shape;
+    const rows = tf.reshape(maps, [batch, h, w * channels]);
+    const high = tf.matMul(interpolation(h, height, options), rows); // [B, H, w C]
+    const columns = tf.reshape(high, [batch * height, w, channels]);
+    const wide = tf.matMul(interpolation(w, width, options), columns); // [B H, W, C]
+    return tf.reshape(wide, [batch, height, width, channels]);
   });
 }
 
-function alongLast(maps: tf.Tensor4D, weights: tf.Tensor2D): tf.Tensor4D {
-  const [from, to] = weights.shape;
-  const product = tf.matMul(tf.reshape(maps, [-1, from]), weights);
-  return tf.reshape(product, [...maps.shape.slice(0, 3), to] as [number, number, number, number]);
-}
-
-/** What each of `to` places takes from each of `from`: [from, to]. */
-function interpolation(from: number, to: number, { alignCorners = false }: BilinearOptions): tf.Tensor2D {
+/** What each of `to` places takes from each of `from`: [1, to, from], the same for all that is multiplied. */
+function interpolation(from: number, to: number, { alignCorners = false }: BilinearOptions): tf.Tensor3D {
   const weights = new Float32Array(from * to);
   for (let place = 0; place < to; place++) {
     const spread = to > 1 ? (place * (from - 1)) / (to - 1) : 0;
     const source = alignCorners ? spread : Math.max(0, ((place + 0.5) * from) / to - 0.5);
     const before = Math.min(Math.floor(source), from - 1);
     const after = Math.min(before + 1, from - 1);
-    weights[before * to + place]! += 1 - (source - before);
-    weights[after * to + place]! += source - before;
+    weights[place * from + before]! += 1 - (source - before);
+    weights[place * from + after]! += source - before;
   }
-  return tf.tensor2d(weights, [from, to]);
+  return tf.tensor3d(weights, [1, to, from]);
 }

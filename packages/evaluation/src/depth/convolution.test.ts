@@ -61,6 +61,15 @@ describe("resizeBilinear", () => {
     expect([...(await resizeBilinear(row(0, 3), [1, 4], { alignCorners: true }).data())].map(Math.round)).toEqual([0, 1, 2, 3]);
   });
 
+  it("has the gradient of its own weights, on each channel and image alone", () => {
+    const maps = tf.variable(tf.zeros([2, 1, 2, 2]));
+    const weights = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 10, 0, 0, 0, 0, 0, 0, 1], [2, 1, 4, 2]);
+    const value = () => tf.sum(tf.mul(resizeBilinear(maps as never, [1, 4]), weights)) as tf.Scalar;
+    const { gradients } = valueAndGradients(value, new Map([["maps", maps]]));
+    // Of the four places the first is the first's, the second ¾ and the third ¼ of it; the others are the second's.
+    expect([...gradients.get("maps")!.dataSync()]).toEqual([1 + 2.25 + 1.25, 2 + 3 + 1.5, 0.75 + 3.75 + 7, 1 + 4.5 + 8, 10, 0, 0, 1]);
+  });
+
   it("keeps channels and images apart", async () => {
     const maps = tf.tensor4d([0, 5, 2, 7, 10, 15, 20, 25], [2, 1, 2, 2]);
     expect(await resizeBilinear(maps, [1, 1]).data()).toEqual(Float32Array.of(1, 6, 15, 20));
