@@ -11,6 +11,7 @@ export {
 } from "./common-options.ts";
 export {
   parseFraction,
+  parseHeightAndWidth,
   parseNaturalNumber,
   parseNumber,
   parsePositiveInteger,

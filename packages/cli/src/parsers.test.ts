@@ -4,6 +4,7 @@ import {
   parseNaturalNumber,
   parseNumber,
   parsePositiveInteger,
+  parseHeightAndWidth,
   parsePositiveIntegers,
   parsePositiveNumber,
 } from "./parsers.ts";
@@ -41,5 +42,10 @@ describe("argument parsers", () => {
 
   it.each(["0", "1", "20"])("refuses %s as a share of a set", (text) => {
     expect(() => parseFraction(text)).toThrow("between 0 and 1");
+  });
+
+  it("reads heights and widths", () => {
+    expect(parseHeightAndWidth("416x544")).toEqual([416, 544]);
+    for (const text of ["416", "416x", "0x544", "4.5x6"]) expect(() => parseHeightAndWidth(text)).toThrow(/Expected/);
   });
 });

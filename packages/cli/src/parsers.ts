@@ -49,3 +49,10 @@ export function parseFraction(text: string): number {
   if (!(value > 0 && value < 1)) throw new InvalidArgumentError("Expected a number between 0 and 1, such as 0.2.");
   return value;
 }
+
+/** Height and width in pixels: "416x544". */
+export function parseHeightAndWidth(text: string): [height: number, width: number] {
+  const match = /^(\d+)x(\d+)$/.exec(text);
+  if (!match) throw new InvalidArgumentError("Expected height and width in pixels, such as 416x544.");
+  return [parseInteger(match[1]!, 1), parseInteger(match[2]!, 1)];
+}
