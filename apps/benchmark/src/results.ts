@@ -2,34 +2,11 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { formatTable, type SkippedImage } from "@dinov2/cli";
+import { formatTable } from "@dinov2/cli";
 import { writeFileAtomic } from "@dinov2/foundation";
+import type { BenchmarkResults } from "@dinov2/report";
 
-export interface BenchmarkResults {
-  readonly benchmark: string;
-  /** Shares 0..1 by name: "k20.top1". */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** What a reader must know of some metrics, by name: which head a number is of, and how that one was chosen. */
-  readonly notes: Readonly<Record<string, string>>;
-  readonly model: { readonly source: string; readonly untrained: boolean; readonly width: number };
-  readonly data: {
-    readonly source: string;
-    readonly origin: string;
-    readonly classes: number;
-    readonly trainImages: number;
-    readonly testImages: number;
-    /** SHA-256 over side, name and class of every image. */
-    readonly fingerprint: string;
-    /** Files that could not be decoded, left out of both sides. */
-    readonly skipped: readonly SkippedImage[];
-  };
-  readonly protocol: Readonly<Record<string, unknown>>;
-  readonly seed: number;
-  readonly backend: unknown;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly seconds: number;
-  readonly finishedAt: string;
-}
+export type { BenchmarkResults };
 
 /** Writes `results.json` into a folder, which is made if need be. */
 export async function writeResults(folder: string, results: BenchmarkResults): Promise<string> {

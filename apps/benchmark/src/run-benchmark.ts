@@ -16,13 +16,16 @@ import {
   openTask,
   pixelBackbone,
   vitBackbone,
+  type Detail,
   type Evaluator,
   type FrozenBackbone,
 } from "@dinov2/evaluation";
 import { RandomStream } from "@dinov2/foundation";
+import { resultsSchema } from "@dinov2/report";
 import { useBackend } from "@dinov2/tensor";
 import { imageReadingOf } from "@dinov2/training";
 import { loadModel, VisionTransformer } from "@dinov2/vit";
+import { DetailsWriter } from "./details.ts";
 import { metricTable, writeResults, type BenchmarkResults } from "./results.ts";
 
 export interface BenchmarkOptions extends CommonOptions, ImageOptions {
@@ -54,9 +57,11 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
   const watcher = new ImageWatcher();
   const metrics: Record<string, number> = {};
   const notes: Record<string, string> = {};
+  const detailsWriter = new DetailsWriter(out, task);
   try {
     const { progress, skipped } = watcher;
-    const context = { task, batchSize, seed, progress, skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+    const found = (detail: Detail) => detailsWriter.add(detail);
+    const context = { task, batchSize, seed, progress, skipped, found, ...(pixelLimit !== undefined && { pixelLimit }) };
     for await (const { metric, value, note } of evaluator.run(backbone, context)) {
       metrics[metric] = value;
       if (note !== undefined) notes[metric] = note;
@@ -66,7 +71,9 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
     watcher.clear();
   }
 
+  const details = detailsWriter.finish();
   const results: BenchmarkResults = {
+    schema: resultsSchema,
     benchmark: evaluator.name,
     metrics,
     notes,
@@ -86,6 +93,7 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
     versions: { node: process.versions.node, ...decoderVersions() },
     seconds: (performance.now() - started) / 1000,
     finishedAt: new Date().toISOString(),
+    ...(details && { details }),
   };
   const written = await writeResults(out, results);
   printResult(options, { written, ...results }, () => summary(results, table(metrics, notes), written));
@@ -105,7 +113,7 @@ function summary({ benchmark, model, data, protocol, seconds }: BenchmarkResults
   const leftOut = data.skipped.length > 0 ? `, ${data.skipped.length} left out` : "";
   return [
     `${benchmark} of ${model.source}${model.untrained ? " (untrained)" : ""} at ${String(protocol.cropSize)} px`,
-    `${data.trainImages} train and ${data.testImages} test images in ${data.classes} classes${leftOut}`,
+    `${data.trainImages} train and ${data.testImages} test images in ${String(data.classes)} classes${leftOut}`,
     `(${data.origin})`,
     "",
     table,

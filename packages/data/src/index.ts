@@ -13,6 +13,7 @@ export { normalizePlanes, publishedMultiScaleCrop, publishedSegmentationCrop, ty
 export { readSegmentationPair, type SegmentationPair } from "./dense/segmentation-pair.ts";
 export { hasImageExtension, imageExtensions, type ChannelStack, type RgbImage } from "./images.ts";
 export { decodeImage, DecodeError, decoderVersions, defaultPixelLimit, type DecodeOptions } from "./decode.ts";
+export { encodePng, thumbnail } from "./encode.ts";
 export { decodeChannels, type ChannelOptions } from "./decode-channels.ts";
 export { multiCrop, multiCropOptions, releasedMultiCrop, drawMultiCrop, type Crops, type MultiCropOptions } from "./multi-crop.ts";
 export { evalTransform, evalTransformOptions, type EvalTransformOptions } from "./eval-transform.ts";

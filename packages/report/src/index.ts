@@ -2,3 +2,16 @@ export { renderPretrainReport, type PretrainReport } from "./pretrain-report.ts"
 export type { LabelledImage, Neighbour, NeighbourComparison } from "./neighbours.ts";
 export { meanAndSpread, type Cell, type Column, type ResultsTable, type Spread } from "./results-table.ts";
 export { pointsOf, thin, type MetricRow, type Point } from "./series.ts";
+export {
+  readResults,
+  resultsSchema,
+  type BenchmarkResults,
+  type Confusion,
+  type Curve,
+  type NamedImage,
+  type PerClass,
+  type Picture,
+  type QueryNeighbours,
+  type ResultDetails,
+  type ResultsData,
+} from "./results.ts";
