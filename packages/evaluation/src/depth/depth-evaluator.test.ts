@@ -4,7 +4,9 @@ import { tf, useBackend } from "@dinov2/tensor";
 import { VisionTransformer, vitConfig } from "@dinov2/vit";
 import { beforeAll, describe, expect, it } from "vitest";
 import { pixelBackbone, vitBackbone } from "../backbone.ts";
+import type { Detail } from "../details.ts";
 import { depthEvaluator } from "./depth-evaluator.ts";
+import { depthColors } from "./depth-figure.ts";
 import { depthLayers } from "./depth-layers.ts";
 import { DepthProbe } from "./depth-probe.ts";
 import { depthLearningRate } from "./depth-protocol.ts";
@@ -27,7 +29,7 @@ function walls(count: number, seed: number): DepthDataset {
 }
 
 const crop = { ...publishedDepthCrop, width: 20, height: 14, rotation: 0, colorProbability: 0 };
-const protocol = { head: "lin1", steps: 150, trainBatch: 4, learningRate: 5e-4, crop } as const;
+const protocol = { head: "lin1", steps: 120, trainBatch: 4, learningRate: 5e-4, crop } as const;
 const task = { train: walls(24, 1), test: walls(6, 2) };
 
 async function metricsOf(run: AsyncIterable<{ metric: string; value: number }>) {
@@ -51,22 +53,18 @@ describe("depthEvaluator", () => {
     expect(await run()).toEqual(metrics);
   });
 
-  it("trains each head on a transformer, keeps no tensor, and shows every prediction within the range", async () => {
+  it("trains each head on a transformer, keeps no tensor, and draws as many images as asked for", async () => {
     const backbone = tinyVit();
-    const seen: number[] = [];
     for (const head of ["lin1", "lin4", "dpt"] as const) {
       const before = tf.memory().numTensors;
-      const short = { ...protocol, head, steps: 1, trainBatch: 2, crop: { ...crop, width: 14 }, gradientLoss: 0.5 };
-      const predicted = (index: number, _pair: unknown, depths: Float32Array) => {
-        seen.push(index);
-        expect(depths.length).toBe(280);
-        expect(depths.every((depth) => depth >= 0.001 && depth <= 10)).toBe(true);
-      };
-      const metrics = await metricsOf(depthEvaluator(short).run(backbone, { task: { ...task, test: walls(1, 3) }, seed: 0, predicted }));
+      const short = { ...protocol, head, steps: 1, trainBatch: 1, crop: { ...crop, width: 14 }, gradientLoss: 0.5 };
+      const details: Detail[] = [];
+      const found = (detail: Detail) => void details.push(detail);
+      const metrics = await metricsOf(depthEvaluator(short).run(backbone, { task: { ...task, test: walls(2, 3) }, seed: 0, found, figures: 1 }));
       expect(metrics["image.rmse"]).toBeGreaterThan(0);
+      expect(details).toMatchObject([{ detail: "picture", folder: "depth", name: "wall 0", image: { width: 3 * 20 + 8, height: 14 } }]);
       expect(tf.memory().numTensors).toBe(before);
     }
-    expect(seen).toEqual([0, 0, 0]);
   });
 
   it("refuses an empty split, and says so before training", async () => {
@@ -87,6 +85,7 @@ it("a mirrored picture gets the mirrored answer when both are averaged", async (
       return values[(pixel - (pixel % width) + width - 1 - (pixel % width)) * channels + channel]!;
     }) as T;
   const straight = await predictDepth(probe, { width, height, data });
+  expect(straight.every((depth) => depth >= 0.001 && depth <= 10)).toBe(true);
   const mirrored = await predictDepth(probe, { width, height, data: mirror(data, 3) });
   mirror(mirrored, 1).forEach((depth, i) => expect(depth).toBeCloseTo(straight[i]!, 4));
   probe.dispose();
@@ -104,4 +103,12 @@ it("depthLearningRate rises in the first third and falls to nothing", () => {
   expect(rate(100)).toBeCloseTo(0.75, 12); // (1 + cos 60°) / 2
   expect(rate(50)).toBeLessThan(rate(99));
   expect(rate(299)).toBeLessThan(1e-4);
+});
+
+it("depthColors darken with distance, clip, and are grey where nothing was measured", () => {
+  const colors = depthColors(Float32Array.of(1, 2, 3, 4, 9, 0), [1, 4]);
+  const light = Array.from({ length: 6 }, (_, i) => colors[3 * i]! + colors[3 * i + 1]! + colors[3 * i + 2]!);
+  expect(light.slice(0, 4)).toEqual([...light.slice(0, 4)].sort((a, b) => b - a));
+  expect(light[4]).toBe(light[3]);
+  expect([...colors.subarray(15)]).toEqual([128, 128, 128]);
 });

@@ -1,11 +1,15 @@
 // How well depths can be read off the frozen features of places: a head is trained on pairs of images and depths, and scored
 // on others.
 
-import { type DepthBatch, depthBatches, type DepthDataset, type DepthPair, imagenetNormalization, type Normalization, readDepthPair } from "@dinov2/data";
+import { type DepthBatch, depthBatches, type DepthPair, type Normalization, readDepthPair } from "@dinov2/data";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FrozenBackbone } from "../backbone.ts";
+import { colorNormalization } from "../dense/color-normalization.ts";
 import { trainDense } from "../dense/dense-trainer.ts";
+import { evenlySpread } from "../dense/figures.ts";
+import type { Detail, PictureDetail } from "../details.ts";
 import type { EvaluationWatcher, Measurement } from "../evaluator.ts";
+import { depthFigure } from "./depth-figure.ts";
 import { depthMetricNames, DepthScores } from "./depth-metrics.ts";
 import { DepthProbe, depthTensors } from "./depth-probe.ts";
 import { depthLearningRate, type DepthProtocol, type DepthTask, meanOnlySteps, publishedDepthProtocol } from "./depth-protocol.ts";
@@ -14,8 +18,10 @@ import { predictDepth } from "./predict-depth.ts";
 export interface DepthContext extends EvaluationWatcher {
   readonly task: DepthTask;
   readonly seed: number;
-  /** Sees each test pair with the predicted metres, [height, width]: to draw it. */
-  predicted?(index: number, pair: DepthPair, depths: Float32Array): Promise<void> | void;
+  /** Takes figures of some test images (folder "depth"). */
+  found?(detail: Detail): void | Promise<void>;
+  /** How many figures, of images evenly spread over the test set. */
+  readonly figures?: number;
 }
 
 export interface DepthEvaluator {
@@ -34,11 +40,12 @@ export function depthEvaluator(options: Partial<DepthProtocol> = {}): DepthEvalu
     async *run(backbone, context) {
       const { train, test } = context.task;
       if (test.length === 0) throw new InputError("There is no pair of an image and its depths to test on; name a split that has some.");
+      const normalization = colorNormalization(backbone);
       const random = RandomStream.fromSeed(context.seed).split("depth head");
       const probe = new DepthProbe(backbone, { head: protocol.head, range: train.range, random });
       try {
-        await trainProbe(probe, normalizationOf(backbone), protocol, context);
-        yield* measurements(await score(probe, test, normalizationOf(backbone), protocol, context));
+        await trainProbe(probe, normalization, protocol, context);
+        yield* measurements(await score(probe, normalization, protocol, context));
       } finally {
         probe.dispose();
       }
@@ -72,18 +79,18 @@ async function trainProbe(probe: DepthProbe, normalization: Normalization, proto
 
 async function score(
   probe: DepthProbe,
-  test: DepthDataset,
   normalization: Normalization,
   { flipTest: flip }: DepthProtocol,
-  { progress, predicted }: DepthContext,
+  { task: { test }, progress, found, figures = 8 }: DepthContext,
 ): Promise<DepthScores> {
+  const shown = found ? evenlySpread(figures, test.length) : new Set();
   const scores = new DepthScores(test);
   progress?.("testing", 0, test.length);
   for (let index = 0; index < test.length; index++) {
     const pair = await readDepthPair(test, index);
     const depths = await predictDepth(probe, pair.image, { normalization, flip });
     scores.add(depths, pair.map);
-    await predicted?.(index, pair, depths);
+    if (shown.has(index)) await found!(figureOf(test.name(index), pair, depths));
     progress?.("testing", index + 1, test.length);
   }
   if (scores.imageCount === 0) {
@@ -99,9 +106,10 @@ function* measurements(scores: DepthScores): Iterable<Measurement> {
   }
 }
 
-/** What the backbone's colours are normalised by. @throws InputError for a network that does not see colours */
-function normalizationOf({ name, imageSizes }: FrozenBackbone): Normalization {
-  const { channels = 3, mean, standardDeviation } = imageSizes;
-  if (channels !== 3) throw new InputError(`${name} sees ${channels} channels; depth is measured on colour images, so name a model of 3.`);
-  return { ...imagenetNormalization, ...(mean && { mean }), ...(standardDeviation && { standardDeviation }) };
-}
+const figureOf = (name: string, pair: DepthPair, depths: Float32Array): PictureDetail => ({
+  detail: "picture",
+  folder: "depth",
+  name,
+  caption: `${name}: the picture, its measured depths, the predicted ones; near is bright`,
+  image: depthFigure(pair, depths),
+});

@@ -1,11 +1,10 @@
 // Figures of masks: classes as colours over the picture.
 
 import { ignoredLabel, type RgbImage, type SegmentationPair } from "@dinov2/data";
+import { sideBySide } from "../dense/figures.ts";
 
 /** How much of the class' colour covers the picture. */
 const COVER = 0.6;
-/** White columns between two panels. */
-const GAP = 4;
 /** Consecutive classes lie far apart on the colour circle: the golden angle, in degrees. */
 const TURN = 137.50776405;
 
@@ -22,16 +21,7 @@ export function classColor(label: number): readonly [number, number, number] {
 
 /** Side by side: the picture, its true classes over it, the predicted ones over it. Pixels that do not count keep their colours. */
 export function segmentationFigure({ image, map }: SegmentationPair, predicted: Uint8Array): RgbImage {
-  const { width, height } = image;
-  const panels = [image.data, covered(image.data, map.labels), covered(image.data, predicted)];
-  const total = panels.length * width + (panels.length - 1) * GAP;
-  const data = new Uint8Array(total * height * 3).fill(255);
-  for (const [i, panel] of panels.entries()) {
-    for (let y = 0; y < height; y++) {
-      data.set(panel.subarray(3 * y * width, 3 * (y + 1) * width), 3 * (y * total + i * (width + GAP)));
-    }
-  }
-  return { width: total, height, data };
+  return sideBySide([image.data, covered(image.data, map.labels), covered(image.data, predicted)], image);
 }
 
 function covered(pixels: Uint8Array, labels: Uint8Array): Uint8Array {

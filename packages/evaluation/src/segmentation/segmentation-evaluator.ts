@@ -6,6 +6,7 @@ import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FrozenBackbone } from "../backbone.ts";
 import { colorNormalization } from "../dense/color-normalization.ts";
 import { trainDense } from "../dense/dense-trainer.ts";
+import { evenlySpread } from "../dense/figures.ts";
 import type { Detail, PictureDetail } from "../details.ts";
 import type { EvaluationWatcher, Measurement } from "../evaluator.ts";
 import { segmentationFigure } from "./overlay.ts";
@@ -100,9 +101,6 @@ async function score(
   }
   return scores.metrics();
 }
-
-const evenlySpread = (count: number, length: number): ReadonlySet<number> =>
-  new Set(Array.from({ length: Math.min(count, length) }, (_, i) => Math.floor((i * length) / Math.min(count, length))));
 
 const figureOf = (name: string, pair: SegmentationPair, classes: Uint8Array): PictureDetail => ({
   detail: "picture",
