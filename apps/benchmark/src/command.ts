@@ -15,6 +15,7 @@ import {
   SOURCE_FORMS,
 } from "@dinov2/cli";
 import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
+import { depthCommand } from "./depth-command.ts";
 import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
@@ -42,7 +43,8 @@ export function benchmarkCommand(): Command {
     new Command("benchmark")
       .description("Measure how good a model's frozen features are: nothing in the model is trained.")
       .addCommand(knnCommand())
-      .addCommand(linearCommand()),
+      .addCommand(linearCommand())
+      .addCommand(depthCommand()),
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",
     "dinov2 benchmark knn --help",
   );

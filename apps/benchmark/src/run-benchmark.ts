@@ -37,6 +37,8 @@ export interface BenchmarkOptions extends CommonOptions, ImageOptions {
   readonly untrained: boolean;
 }
 
+type BackboneOptions = Pick<BenchmarkOptions, "model" | "untrained" | "seed" | "size" | "resize">;
+
 /** One measure: how it is taken, and how it is shown. */
 export interface Benchmark {
   readonly evaluator: Evaluator;
@@ -99,7 +101,8 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
   printResult(options, { written, ...results }, () => summary(results, table(metrics, notes), written));
 }
 
-async function openBackbone({ model: source, untrained, size, resize, seed }: BenchmarkOptions): Promise<FrozenBackbone> {
+/** The frozen network that the options name. */
+export async function openBackbone({ model: source, untrained, size, resize, seed }: BackboneOptions): Promise<FrozenBackbone> {
   if (source === "pixels") return pixelBackbone(size ?? 16);
   const loaded = await loadModel(source);
   const sizes = { ...evaluationSizes(loaded.config, { cropSize: size, resizeSize: resize }), ...(await imageReadingOf(source)) };

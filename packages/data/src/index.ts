@@ -4,6 +4,7 @@ export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";
 export type { ReadBlocks } from "./datasets/read-blocks.ts";
 export { ignoredLabel, type DenseDataset, type DepthDataset, type DepthMap, type LabelMap, type SegmentationDataset } from "./dense/dense-dataset.ts";
+export { openDepthDataset } from "./dense/open-depth-dataset.ts";
 export { depthBatches, type DepthBatch, type DepthBatchOptions } from "./dense/depth-batches.ts";
 export { nyuFrame, publishedDepthCrop, type DepthCropOptions, type PixelFrame } from "./dense/depth-crop.ts";
 export { readDepthPair, type DepthPair } from "./dense/depth-pair.ts";
