@@ -27,6 +27,11 @@ const chapters: readonly Chapter[] = [
     load: async () => (await import("@dinov2/app-benchmark")).benchmarkCommand(),
   },
   {
+    name: "report",
+    summary: "put results and runs on one page, and compare them with a baseline",
+    load: async () => (await import("./report/command.ts")).reportCommand(),
+  },
+  {
     name: "doctor",
     summary: "say what is installed, which engine `auto` takes, and how fast it is",
     load: async () => (await import("./doctor/command.ts")).doctorCommand(),

@@ -15,3 +15,6 @@ export {
   type ResultDetails,
   type ResultsData,
 } from "./results.ts";
+export { renderBenchmarkReport, type BenchmarkReport, type LoadedResults, type PageFigure, type TrainingRun } from "./benchmark-report.ts";
+export { compareWithBaseline, imagesPerSecond, readBaseline, type Baseline, type BaselineFolder, type BaselineRow } from "./baseline.ts";
+export { renderMarkdown, type MarkdownReport } from "./markdown.ts";

@@ -20,8 +20,8 @@ const smoothFrom = 60;
 /** True for so many measured points that `lineChart` shows their trend over the raw values. */
 export const isNoisy = (points: readonly Point[]): boolean => points.length >= smoothFrom;
 
-/** The chart of one measure over training steps. It has no title: the figure's caption names it. */
-export function lineChart(points: readonly Point[], { noisy }: { readonly noisy: boolean }): Html {
+/** The chart of one measure over training steps, or what `xName` says. It has no title: the figure's caption names it. */
+export function lineChart(points: readonly Point[], { noisy, xName = "step" }: { readonly noisy: boolean; readonly xName?: string }): Html {
   const chart = init(null, null, { renderer: "svg", ssr: true, width, height });
   try {
     chart.setOption({
@@ -33,7 +33,7 @@ export function lineChart(points: readonly Point[], { noisy }: { readonly noisy:
         min: points[0]?.[0] ?? 0,
         max: points.at(-1)?.[0] ?? 1,
         splitNumber: 4,
-        name: "step",
+        name: xName,
         nameLocation: "middle",
         nameGap: 24,
         nameTextStyle: { color: "var(--muted)", fontSize: 12 },

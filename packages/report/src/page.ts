@@ -16,7 +16,8 @@ export function page(title: string, content: Content): string {
 <style>${new Html(style)}</style>
 </head>
 <body>
-<main>
+<a class="skip" href="#content">To the content</a>
+<main id="content">
 <h1>${title}</h1>
 ${content}
 </main>

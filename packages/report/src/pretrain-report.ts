@@ -1,6 +1,7 @@
 // The page about a pretraining run: what came of it, how the training went. Plain data in, HTML out;
 // what is shown of the metrics log is in `training-figures.ts`.
-import { html, type Html } from "./html.ts";
+import { factList } from "./fact-list.ts";
+import { html } from "./html.ts";
 import { neighbourSection, type NeighbourComparison } from "./neighbours.ts";
 import { page } from "./page.ts";
 import { resultsTable, type ResultsTable } from "./results-table.ts";
@@ -29,9 +30,4 @@ export function renderPretrainReport({ title, facts, table, neighbours, metrics 
     neighbours?.length ? neighbourSection(neighbours) : null,
     ...trainingFigures(metrics),
   ]);
-}
-
-function factList(facts: Readonly<Record<string, string | number>>): Html {
-  const fact = ([name, value]: [string, string | number]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`<dl class="facts">${Object.entries(facts).map(fact)}</dl>`;
 }

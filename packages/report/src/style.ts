@@ -85,5 +85,19 @@ h4 .score { font-weight: 400; }
   .query { display: flex; align-items: center; gap: .75rem; }
   .query img { width: 4.5rem; }
 }
+nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
+a { color: var(--line); overflow-wrap: anywhere; }
+.skip { position: absolute; left: -100vw; }
+.skip:focus { left: 1rem; top: .5rem; padding: .5rem; background: var(--card); }
+section h3 { margin: 1.5rem 0 .25rem; }
+section .comparison h3 { margin: 0; }
+.confusion th, .confusion td { padding: .3rem .5rem; }
+.confusion td { text-align: center; background: color-mix(in srgb, var(--line) calc(45% * var(--share)), transparent); }
+.confusion thead th { text-align: center; max-width: 6rem; overflow-wrap: anywhere; }
+.confusion td.hit { outline: 2px solid var(--right); outline-offset: -2px; }
+.published { border-left: .25rem solid var(--axis); padding-left: .75rem; margin-top: 1rem; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: .75rem; }
+.pictures figure { margin: 0; }
+.pictures img { display: block; width: 100%; height: auto; image-rendering: auto; }
 @media print { body { max-width: none; } .panel, .comparison { break-inside: avoid; } }
 `;

@@ -1,0 +1,19 @@
+// Metrics as readers see them: which stand in the first table, which are shares, which of two is better.
+
+import { formatNumber, formatPercent } from "./numbers.ts";
+
+/** The headline numbers are of a whole method, "k20.top1"; those of its parts, "linear.b4.avg.lr0.01.top1", have longer names. */
+export const isHeadline = (metric: string): boolean => metric.split(".").length <= 2;
+
+const errors = new Set(["abs_rel", "rmse", "log10", "rmse_log", "silog", "sq_rel", "loss"]);
+const lastWord = (metric: string) => metric.slice(metric.lastIndexOf(".") + 1);
+
+/** Errors and losses are no shares; all other metrics of our benchmarks are. */
+export const isShare = (metric: string): boolean => !errors.has(lastWord(metric));
+
+export const isBetterHigh = isShare;
+
+/** "79.1 %", or "0.356". */
+export function metricText(metric: string, value: number): string {
+  return isShare(metric) && Number.isFinite(value) ? `${formatPercent(value)} %` : formatNumber(value);
+}
