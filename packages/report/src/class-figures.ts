@@ -50,6 +50,6 @@ export function classBars({ of, measure, classNames, values }: PerClass): Html {
   const present = values.filter((value) => value !== null);
   const mean = formatPercent(present.reduce((sum, value) => sum + value, 0) / present.length);
   const table = resultsTable({ caption: `The lowest first; the mean over classes is ${mean} %.`, columns: ["class", { name: measure, percent: true }], rows });
-  return html`<h3>${measure} of each class, ${of}</h3>
+  return html`<h3>${measure[0]!.toUpperCase()}${measure.slice(1)} of each class, ${of}</h3>
 ${rows.length > readableClasses ? html`<details><summary>${rows.length} classes</summary>${table}</details>` : table}`;
 }

@@ -93,7 +93,8 @@ section h3 { margin: 1.5rem 0 .25rem; }
 section .comparison h3 { margin: 0; }
 .confusion th, .confusion td { padding: .3rem .5rem; }
 .confusion td { text-align: center; background: color-mix(in srgb, var(--line) calc(45% * var(--share)), transparent); }
-.confusion thead th { text-align: center; max-width: 6rem; overflow-wrap: anywhere; }
+.confusion thead th { text-align: center; min-width: 3.25rem; }
+.confusion tbody th { min-width: 5.5rem; }
 .confusion td.hit { outline: 2px solid var(--right); outline-offset: -2px; }
 .published { border-left: .25rem solid var(--axis); padding-left: .75rem; margin-top: 1rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: .75rem; }
