@@ -10,6 +10,7 @@ import { depthColors } from "./depth-figure.ts";
 import { depthLayers } from "./depth-layers.ts";
 import { DepthProbe } from "./depth-probe.ts";
 import { depthLearningRate } from "./depth-protocol.ts";
+import { DptDepthHead } from "./dpt-depth-head.ts";
 import { predictDepth } from "./predict-depth.ts";
 
 beforeAll(() => useBackend({ name: "wasm" }));
@@ -89,6 +90,16 @@ it("a mirrored picture gets the mirrored answer when both are averaged", async (
   const mirrored = await predictDepth(probe, { width, height, data: mirror(data, 3) });
   mirror(mirrored, 1).forEach((depth, i) => expect(depth).toBeCloseTo(straight[i]!, 4));
   probe.dispose();
+});
+
+it("a fresh DPT head answers depths that it can learn from, whatever the seed", async () => {
+  const maps = [0, 1, 2, 3].map(() => ({ patches: tf.ones([1, 1, 2, 8]) as tf.Tensor4D, classToken: tf.ones([1, 8]) as tf.Tensor2D }));
+  for (let seed = 0; seed < 8; seed++) {
+    const sizes = { width: 8, channels: 8, stageChannels: [2, 2, 4, 8] } as const;
+    const head = new DptDepthHead(sizes, [0.001, 10], RandomStream.fromSeed(seed));
+    expect(Math.min(...(await head.predict(maps).data()))).toBeGreaterThan(0.1);
+    head.dispose();
+  }
 });
 
 it("depthLayers are the published ones, and spread over any other depth", () => {

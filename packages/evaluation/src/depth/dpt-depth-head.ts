@@ -14,6 +14,14 @@ import { everyNth } from "./every-nth.ts";
 
 const PUBLISHED_CHANNELS = 256;
 
+const LAST_LAYER = "conv_depth.head.4";
+
+/**
+ * Metres that a fresh head answers about everywhere. Drawn as PyTorch draws it, the last bias is as often below 0, where the
+ * rectifier behind it answers the nearest depth for all and passes no gradient: such a head never learns.
+ */
+const FIRST_DEPTH = 1;
+
 /** The sizes of the published heads on tokens of a width (`dinov2/hub/depthers.py`). */
 export function publishedDptSizes(width: number): DptSizes {
   const [eighth, quarter, half] = [8, 4, 2].map((part) => Math.max(1, Math.round(width / part)));
@@ -34,6 +42,7 @@ export class DptDepthHead implements DepthHead {
     this.layers = dptLayers(sizes);
     this.byName = new Map(this.layers.map((layer) => [layer.name, layer]));
     this.parameters = freshDptParameters(this.layers, random);
+    tf.tidy(() => this.parameters.get(`${LAST_LAYER}.bias`)!.assign(tf.fill([1], FIRST_DEPTH)));
   }
 
   /** Takes over weights by official name, without the prefix of the head. Throws `InputError` when they do not fit. */
@@ -81,7 +90,7 @@ export class DptDepthHead implements DepthHead {
     const narrow = this.apply("conv_depth.head.0", x);
     const [, height, width] = narrow.shape;
     const fine = resizeBilinear(narrow, [2 * height, 2 * width], { alignCorners: true });
-    return this.apply("conv_depth.head.4", tf.relu(this.apply("conv_depth.head.2", fine)));
+    return this.apply(LAST_LAYER, tf.relu(this.apply("conv_depth.head.2", fine)));
   }
 
   private apply(name: string, x: tf.Tensor4D): tf.Tensor4D {
