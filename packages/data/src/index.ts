@@ -8,6 +8,7 @@ export { openDepthDataset } from "./dense/open-depth-dataset.ts";
 export { depthBatches, type DepthBatch, type DepthBatchOptions } from "./dense/depth-batches.ts";
 export { nyuFrame, publishedDepthCrop, type DepthCropOptions, type PixelFrame } from "./dense/depth-crop.ts";
 export { readDepthPair, type DepthPair } from "./dense/depth-pair.ts";
+export { openSegmentationDataset } from "./dense/open-segmentation-dataset.ts";
 export { resizeImage, resizeLabels, scaledSize, type ScaleLimits, type Size } from "./dense/resize-pair.ts";
 export { segmentationBatches, type SegmentationBatch, type SegmentationBatchOptions } from "./dense/segmentation-batches.ts";
 export { normalizePlanes, publishedMultiScaleCrop, publishedSegmentationCrop, type SegmentationCropOptions } from "./dense/segmentation-crop.ts";
