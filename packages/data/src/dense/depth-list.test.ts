@@ -33,6 +33,17 @@ describe("openDepthDataset", () => {
     expect(await dataset.readImage(0)).toMatchObject({ width: 2, height: 2 });
   });
 
+  it("turns SUN RGB-D's bits back: the lowest three of the file are the highest of the depth", async () => {
+    await mkdir(join(root, "sun"));
+    await writeFile(join(root, "sun/rgb.jpg"), await sharp({ create: { width: 2, height: 2, channels: 3, background: "red" } }).jpeg().toBuffer());
+    // 1000 mm is stored as 8 · 1000; 8192 + 5 mm as 8 · 5 + 1.
+    await writeFile(join(root, "sun/depth.png"), await depthPng([0, 8000, 41, 24], 2));
+    await writeFile(join(root, "sun/test.txt"), "rgb.jpg depth.png\nrgb.jpg None\n");
+    const dataset = await openDepthDataset(`sun:${join(root, "sun")}`, "val");
+    expect(dataset.length).toBe(1);
+    expect((await dataset.readMap(0)).depths).toEqual(Float32Array.of(0, 1, 8.197, 0.003));
+  });
+
   it("says what is wrong with a list, a file or a layout", async () => {
     await expect(openDepthDataset(`nyu:${root}`, "val")).rejects.toThrow(/nyu_test.txt names no pair/);
     await expect(openDepthDataset(root, "val")).rejects.toThrow(/test.txt names kitchen_0001\/none.png, which is not in/);

@@ -12,18 +12,22 @@ export interface DepthListLayout extends Pick<DepthDataset, "range" | "scoredCro
   readonly lists: readonly string[];
   /** What a metre is in a depth file of 16 bits. */
   readonly unitsPerMetre: number;
+  /** The 16 bits are turned left by 3 in the file, as in SUN RGB-D: its lowest three are the highest of the depth. */
+  readonly rotatedBits?: boolean;
 }
 
 /**
  * The pairs of a list.
  * @throws InputError when there is no list, it names none, or a file that is not there
  */
-export async function openDepthList(folder: string, { lists, unitsPerMetre, ...scored }: DepthListLayout): Promise<DepthDataset> {
+export async function openDepthList(folder: string, { lists, unitsPerMetre, rotatedBits = false, ...scored }: DepthListLayout): Promise<DepthDataset> {
   const { list, text } = await firstList(folder, lists);
   const pairs = text.split("\n").flatMap((line, i) => {
     const words = line.trim().split(/\s+/);
     if (words.length === 1 && words[0] === "") return [];
     if (words.length < 2) throw new InputError(`${list}, line ${i + 1}: "${line.trim()}" is no pair; expected an image, its depths and perhaps a focal length.`);
+    // KITTI's lists say so of frames that were never measured.
+    if (words[1] === "None") return [];
     return [{ image: words[0]!, depths: words[1]! }];
   });
   if (pairs.length === 0) throw new InputError(`${list} names no pair of an image and its depths; expected one a line.`);
@@ -39,7 +43,7 @@ export async function openDepthList(folder: string, { lists, unitsPerMetre, ...s
     length: pairs.length,
     name: (index) => pairs[index]!.image,
     readImage: (index) => decodeImage(join(folder, pairs[index]!.image)),
-    readMap: (index) => readDepthPng(join(folder, pairs[index]!.depths), unitsPerMetre),
+    readMap: (index) => readDepthPng(join(folder, pairs[index]!.depths), unitsPerMetre, rotatedBits),
   };
 }
 
@@ -56,7 +60,7 @@ async function firstList(folder: string, names: readonly string[]): Promise<{ re
  * A grey PNG of 16 bits, 0 where nothing was measured.
  * @throws DecodeError when it is something else
  */
-export async function readDepthPng(path: string, unitsPerMetre: number): Promise<DepthMap> {
+export async function readDepthPng(path: string, unitsPerMetre: number, rotatedBits = false): Promise<DepthMap> {
   try {
     const { format, depth, channels } = await sharp(path).metadata();
     if (format !== "png" || depth !== "ushort" || channels !== 1) {
@@ -64,8 +68,11 @@ export async function readDepthPng(path: string, unitsPerMetre: number): Promise
     }
     const { data, info } = await sharp(path).toColourspace("grey16").raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true });
     const values = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height);
-    return { width: info.width, height: info.height, depths: Float32Array.from(values, (value) => value / unitsPerMetre) };
+    return { width: info.width, height: info.height, depths: Float32Array.from(values, (value) => (rotatedBits ? turnedBack(value) : value) / unitsPerMetre) };
   } catch (error) {
     throw new DecodeError(path, `not a depth map: ${(error as Error).message}`);
   }
 }
+
+/** Turns 16 bits left by 13, which is right by 3. */
+const turnedBack = (value: number) => ((value >> 3) | (value << 13)) & 0xffff;

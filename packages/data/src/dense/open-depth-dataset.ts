@@ -16,6 +16,10 @@ const layouts: Readonly<Record<string, Readonly<Record<Split, DepthListLayout>>>
     train: { ...millimetres, lists: ["nyu_train.txt"], scoredCrop: eigenCrop },
     val: { ...millimetres, lists: ["nyu_test.txt"], scoredCrop: eigenCrop },
   },
+  sun: {
+    train: { ...millimetres, rotatedBits: true, lists: ["train.txt"] },
+    val: { ...millimetres, rotatedBits: true, lists: ["test.txt", "val.txt"] },
+  },
   folder: {
     train: { ...millimetres, lists: ["train.txt"] },
     val: { ...millimetres, lists: ["test.txt", "val.txt"] },
@@ -23,7 +27,7 @@ const layouts: Readonly<Record<string, Readonly<Record<Split, DepthListLayout>>>
 };
 
 /**
- * Images with depths of one side: `nyu:DIR`, or a folder with train.txt and test.txt of pairs whose depths are PNGs of 16 bits in
+ * Images with depths of one side: `nyu:DIR`, `sun:DIR`, or a folder with train.txt and test.txt of pairs whose depths are PNGs of 16 bits in
  * millimetres.
  * @throws InputError for a layout that is unknown or not there
  */
