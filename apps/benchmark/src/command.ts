@@ -17,6 +17,7 @@ import {
 import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
 import { depthCommand } from "./depth-command.ts";
 import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
+import { segmentationCommand } from "./segmentation-command.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
   readonly ks: number[];
@@ -44,6 +45,7 @@ export function benchmarkCommand(): Command {
       .description("Measure how good a model's frozen features are: nothing in the model is trained.")
       .addCommand(knnCommand())
       .addCommand(linearCommand())
+      .addCommand(segmentationCommand())
       .addCommand(depthCommand()),
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",
     "dinov2 benchmark knn --help",
