@@ -67,6 +67,7 @@ export {
 } from "./linear-probe.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
+export { patchPca, principalComponents, type PatchColors } from "./patch-pca.ts";
 export { resizeBilinear, type BilinearOptions } from "./dense/bilinear-resize.ts";
 export { denseFeatures, joinedPatches, lastLayers, padAround, type BackbonePlaces, type FeatureMap, type FeatureMapOptions } from "./dense/dense-features.ts";
 export { slide, slidingWindows, type Window, type WindowOptions } from "./dense/sliding-window.ts";

@@ -1,6 +1,6 @@
 // `dinov2 report`: folders that benchmarks and runs left behind, on one page.
 
-import { addExamples, Command } from "@dinov2/cli";
+import { addCommonOptions, addExamples, addImageOptions, Command } from "@dinov2/cli";
 import type { ReportOptions } from "./report.ts";
 
 const DESCRIPTION = `Put the results of benchmarks and the curves of runs on one page that stands by itself.
@@ -16,7 +16,9 @@ export function reportCommand(): Command {
     .option("--markdown <FILE>", "a short form too, for a pull request")
     .option("--baseline <FILE>", "expected metrics with their noise bands, to compare with")
     .option("--title <text>", "heading of the page", "Benchmarks")
-    .option("--json", "print one JSON object on stdout", false);
+    .option("--pca <SRC>", "draw the principal components of the patches of its first images, by --model")
+    .option("--model <MODEL>", "the network for --pca");
+  addCommonOptions(addImageOptions(command));
   addExamples(
     command,
     "dinov2 report runs/knn runs/linear --out report.html",

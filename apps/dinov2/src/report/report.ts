@@ -1,16 +1,17 @@
 // From folders to a page: reads what is in each, compares, writes, says what is worse.
 
-import { printResult, requireWritable } from "@dinov2/cli";
+import { printResult, requireWritable, type CommonOptions, type ImageOptions } from "@dinov2/cli";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
-import { compareWithBaseline, renderBenchmarkReport, renderMarkdown, type BaselineRow } from "@dinov2/report";
+import { compareWithBaseline, renderBenchmarkReport, renderMarkdown, type BaselineRow, type PageFigure } from "@dinov2/report";
 import { openFolders, readBaselineFile } from "./folders.ts";
 
-export interface ReportOptions {
+export interface ReportOptions extends CommonOptions, ImageOptions {
   readonly out: string;
   readonly markdown?: string;
   readonly baseline?: string;
   readonly title: string;
-  readonly json: boolean;
+  readonly pca?: string;
+  readonly model?: string;
 }
 
 export async function writeReport(folders: readonly string[], options: ReportOptions): Promise<void> {
@@ -19,7 +20,8 @@ export async function writeReport(folders: readonly string[], options: ReportOpt
   if (markdown !== undefined) await requireWritable("--markdown", markdown, "file");
   const { results, runs } = await openFolders(folders);
   const baseline = options.baseline === undefined ? [] : await compared(options.baseline, results);
-  await writeFileAtomic(out, renderBenchmarkReport({ title, results, runs, baseline }));
+  const components = await drawn(options);
+  await writeFileAtomic(out, renderBenchmarkReport({ title, results, runs, baseline, components }));
   if (markdown !== undefined) await writeFileAtomic(markdown, renderMarkdown({ title, results, baseline }));
 
   const worse = baseline.filter(({ verdict }) => verdict === "worse");
@@ -37,6 +39,13 @@ function changes(baseline: readonly BaselineRow[]): string[] {
     if (verdict === "better") return [`${row} is better than its band: ${value.toFixed(4)}, expected ${expected}; a new baseline may be due`];
     return verdict === "shown" ? [`${row}: ${(value / expected).toFixed(2)}× the baseline's`] : [];
   });
+}
+
+async function drawn({ pca, model, ...options }: ReportOptions): Promise<PageFigure[]> {
+  if (pca === undefined) return [];
+  if (model === undefined) throw new InputError("--pca needs --model, the network whose patches are drawn.");
+  const { drawComponents } = await import("./components.ts");
+  return drawComponents(pca, model, options);
 }
 
 async function compared(file: string, results: Parameters<typeof compareWithBaseline>[1]): Promise<BaselineRow[]> {
