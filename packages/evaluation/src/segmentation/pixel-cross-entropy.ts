@@ -32,5 +32,5 @@ function summedCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor1D): tf.Scalar
   const logShares = tf.logSoftmax(tf.reshape(logits, [-1, classCount]));
   // Whole numbers first: on wasm tf.oneHot fills a float tensor with the bits of whole numbers. Of no class, a row of zeros.
   const chosen = tf.cast(tf.oneHot(labels, classCount, 1, 0, "int32"), "float32");
-  return tf.neg(tf.sum(tf.mul(logShares, chosen)));
+  return tf.neg(tf.sum(tf.mul(logShares, chosen))) as tf.Scalar;
 }

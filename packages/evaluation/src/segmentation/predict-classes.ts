@@ -17,7 +17,7 @@ export async function predictClasses(probe: SegmentationProbe, image: RgbImage, 
         const before = shares;
         shares = tf.tidy(() => {
           const more = viewShares(probe, image, options, ratio, flip);
-          return before ? tf.add(before, more) : more;
+          return before ? (tf.add(before, more) as tf.Tensor4D) : more;
         });
         before?.dispose();
       }
