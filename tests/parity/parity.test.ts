@@ -23,6 +23,7 @@ const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
   optim: () => import("./groups/optim.ts"),
   ssl: () => import("./groups/ssl.ts"),
   eval_knn: () => import("./groups/eval_knn.ts"),
+  eval_metrics: () => import("./groups/eval_metrics.ts"),
   eval_linear: () => import("./groups/eval_linear.ts"),
   eval_seg: () => import("./groups/eval_seg.ts"),
   eval_depth: () => import("./groups/eval_depth.ts"),

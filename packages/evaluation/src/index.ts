@@ -26,6 +26,7 @@ export {
   type ImageSizes,
 } from "./backbone.ts";
 export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";
+export { reassessedAccuracy, topKAccuracy, type Accuracy } from "./accuracy.ts";
 export { knnEvaluator, type KnnEvaluatorOptions } from "./knn-evaluator.ts";
 export {
   normalizeRows,
