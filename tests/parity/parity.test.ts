@@ -25,6 +25,7 @@ const checks: Readonly<Record<string, () => Promise<{ check: Check }>>> = {
   eval_knn: () => import("./groups/eval_knn.ts"),
   eval_metrics: () => import("./groups/eval_metrics.ts"),
   eval_linear: () => import("./groups/eval_linear.ts"),
+  eval_logreg: () => import("./groups/eval_logreg.ts"),
   eval_seg: () => import("./groups/eval_seg.ts"),
   eval_depth: () => import("./groups/eval_depth.ts"),
   aug_ops: () => import("./groups/aug_ops.ts"),

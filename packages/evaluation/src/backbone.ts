@@ -42,16 +42,16 @@ const OFFICIAL_RESIZE = 256;
 
 /**
  * The sizes to prepare images at: the crop is as asked, else the model's own size, at most 224 and a whole number of
- * patches; the resize is as asked, else 256/224 of the crop.
+ * patches; the resize is as asked, else 256/224 of the crop, or the crop itself where images are to be seen whole.
  * @throws InputError when the crop is not a multiple of the patch, or larger than the resize
  */
 export function evaluationSizes(
   { imageSize, patchSize, inChannels = 3 }: { readonly imageSize: number; readonly patchSize: number; readonly inChannels?: number },
-  { cropSize, resizeSize }: { readonly cropSize?: number | undefined; readonly resizeSize?: number | undefined } = {},
+  { cropSize, resizeSize, whole = false }: { readonly cropSize?: number | undefined; readonly resizeSize?: number | undefined; readonly whole?: boolean } = {},
 ): ImageSizes {
   const usual = Math.max(patchSize, Math.floor(Math.min(imageSize, OFFICIAL_CROP) / patchSize) * patchSize);
   const crop = cropSize ?? usual;
-  const resize = resizeSize ?? Math.round((crop * OFFICIAL_RESIZE) / OFFICIAL_CROP);
+  const resize = resizeSize ?? (whole ? crop : Math.round((crop * OFFICIAL_RESIZE) / OFFICIAL_CROP));
   if (crop % patchSize !== 0) {
     const near = Math.max(1, Math.round(crop / patchSize)) * patchSize;
     throw new InputError(`Image size ${crop} is not a multiple of the patch size ${patchSize}; use --size ${near}.`);

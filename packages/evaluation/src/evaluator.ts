@@ -19,6 +19,8 @@ export interface Measurement {
 export interface ClassificationTask {
   readonly train: ImageDataset;
   readonly test: ImageDataset;
+  /** More labelled images, to choose settings on; without them a part of `train` serves. */
+  readonly selection?: ImageDataset;
 }
 
 /** Where an evaluator reports what it is doing, for long work. */

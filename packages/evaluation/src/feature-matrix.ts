@@ -43,6 +43,15 @@ export function selectLabelled({ features, labels }: LabelledFeatures, indices: 
   };
 }
 
+/** The rows of one after those of the other. */
+export function joinLabelled(a: LabelledFeatures, b: LabelledFeatures): LabelledFeatures {
+  const [count, { width }] = [a.features.count + b.features.count, a.features];
+  const features = createFeatureMatrix(count, width);
+  features.values.set(a.features.values);
+  features.values.set(b.features.values, a.features.values.length);
+  return { features, labels: Int32Array.from([...a.labels, ...b.labels]) };
+}
+
 /** x / max(‖x‖₂, epsilon) for each row; as PyTorch's `F.normalize`, with the sum in double precision. */
 export function normalizeRows({ count, width, values }: FeatureMatrix, epsilon = 1e-12): FeatureMatrix {
   const normalized = createFeatureMatrix(count, width);

@@ -75,3 +75,4 @@ export { slide, slidingWindows, type Window, type WindowOptions } from "./dense/
 export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense-trainer.ts";
 export * from "./depth/index.ts";
 export * from "./segmentation/index.ts";
+export * from "./logistic/index.ts";

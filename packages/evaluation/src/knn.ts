@@ -4,7 +4,7 @@
 
 import type { LabelledFeatures } from "./feature-matrix.ts";
 import { nearestNeighbours, type SearchOptions } from "./nearest-neighbours.ts";
-import { classesBefore } from "./rank.ts";
+import { type RankScore, rankScore } from "./rank.ts";
 import type { Neighbours } from "./top-k.ts";
 
 export const OFFICIAL_KS: readonly number[] = [10, 20, 100, 200];
@@ -16,13 +16,8 @@ export interface KnnOptions extends SearchOptions {
   readonly temperature?: number;
 }
 
-export interface KnnScore {
+export interface KnnScore extends RankScore {
   readonly k: number;
-  /** Shares of test rows whose class is the best, or among the best five. */
-  readonly top1: number;
-  readonly top5: number;
-  /** [Q] the best class of each test row */
-  readonly predictions: Int32Array;
 }
 
 /** The ks that a bank of `count` rows can answer, ascending; at least one, which is then `count` itself. */
@@ -92,23 +87,11 @@ function score(
   classCount: number,
 ): KnnScore {
   const votes = new Float64Array(classCount);
-  const predictions = new Int32Array(neighbours.queryCount);
-  let [inTop1, inTop5] = [0, 0];
-  for (let query = 0; query < neighbours.queryCount; query++) {
+  const votesOf = (query: number) => {
     sumVotes(votes, query, k, neighbours, weights, trainLabels);
-    predictions[query] = argmax(votes);
-    const place = classesBefore(votes, testLabels[query]!);
-    if (place < 1) inTop1++;
-    if (place < 5) inTop5++;
-  }
-  return { k, top1: inTop1 / neighbours.queryCount, top5: inTop5 / neighbours.queryCount, predictions };
-}
-
-/** The first of the largest. */
-function argmax(values: Float64Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
-  return best;
+    return votes;
+  };
+  return { k, ...rankScore(testLabels, votesOf) };
 }
 
 function maximum(...arrays: readonly Int32Array[]): number {

@@ -1,5 +1,4 @@
 import { type ImageDataset, subset } from "@dinov2/data";
-import { InputError, RandomStream } from "@dinov2/foundation";
 import type { FrozenBackbone } from "./backbone.ts";
 import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
@@ -7,7 +6,7 @@ import { extractLabelled } from "./features.ts";
 import { augmentedBatches, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
 import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
-import { stratifiedSplit } from "./splits.ts";
+import { heldOutRows } from "./splits.ts";
 
 export const OFFICIAL_BATCH = 128;
 
@@ -51,13 +50,8 @@ interface Sides {
   readonly heldOut?: ImageDataset;
 }
 
-/** Every class has its share; images of one group of a manifest stay on one side. */
 function holdOut(train: ImageDataset, share: number, seed: number): Pick<Sides, "train" | "heldOut"> {
-  const random = RandomStream.fromSeed(seed).split("held out");
-  const rows = stratifiedSplit(labelsOf(train), share, random, train.column?.("group"));
-  if (rows.test.length === 0) {
-    throw new InputError("No class has two training images, so none can be held out to select on; select on the test images.");
-  }
+  const rows = heldOutRows(labelsOf(train), share, seed, train.column?.("group"));
   return { train: subset(train, rows.train), heldOut: subset(train, rows.test) };
 }
 

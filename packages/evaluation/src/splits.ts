@@ -1,6 +1,6 @@
 // Dividing one labelled set into a part to learn from and a part to test on, with every class on both sides.
 
-import type { RandomStream } from "@dinov2/foundation";
+import { InputError, RandomStream } from "@dinov2/foundation";
 
 export interface Split {
   /** Rows of the set, ascending. */
@@ -36,6 +36,16 @@ export function stratifiedSplit(
   }
   const rows = (side: number) => Int32Array.from(isTest.keys()).filter((row) => isTest[row] === side);
   return { train: rows(0), test: rows(1) };
+}
+
+/**
+ * Training rows to choose a setting on (`test`), and the rest. Every class has its share; rows of one group stay together.
+ * @throws InputError when no class can spare a row
+ */
+export function heldOutRows(labels: ArrayLike<number>, share: number, seed: number, groups?: ArrayLike<string>): Split {
+  const rows = stratifiedSplit(labels, share, RandomStream.fromSeed(seed).split("held out"), groups);
+  if (rows.test.length > 0) return rows;
+  throw new InputError("No class has two training images, so none can be held out to select on; name other images to select on.");
 }
 
 /** For each class its units: lists of rows that must stay together. */

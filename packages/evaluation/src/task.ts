@@ -12,6 +12,8 @@ export interface TaskOptions {
   readonly data: string;
   /** A source of its own for the images to test on. */
   readonly testData?: string;
+  /** A source of its own for the images to choose settings on. */
+  readonly selectionData?: string;
   /** The share of images to test on, when the source is one labelled set. */
   readonly split: number;
   readonly seed: number;
@@ -31,6 +33,12 @@ const TEST_NAMES = ["val", "test", "validation"];
  * @throws InputError without labels, with a class on the test side that cannot be learnt, or with an empty side
  */
 export async function openTask(options: TaskOptions): Promise<OpenedTask> {
+  const task = await openSides(options);
+  if (options.selectionData === undefined) return task;
+  return { ...task, selection: await openLike(task, options.data, options.selectionData) };
+}
+
+async function openSides(options: TaskOptions): Promise<OpenedTask> {
   const { data, testData } = options;
   if (testData !== undefined) return pair(data, testData, "given as two sources");
   const testFolder = await testSubFolder(data);
@@ -48,15 +56,20 @@ async function testSubFolder(data: string): Promise<string | undefined> {
 
 async function pair(trainSource: string, testSource: string, origin: string): Promise<OpenedTask> {
   const train = labelled(await openDataset(trainSource), trainSource);
-  const test = labelled(await openDataset(testSource), testSource);
-  const number = new Map(train.classNames.map((name, label) => [name, label]));
-  const unknown = test.classNames.find((name) => !number.has(name));
+  const test = await openLike(train, trainSource, testSource);
+  return { train, test, origin, classNames: train.classNames };
+}
+
+/** Labelled images of classes that `known`, from `knownSource`, has. Both number their own; the names say which are the same. */
+async function openLike(known: { readonly classNames: readonly string[] }, knownSource: string, source: string): Promise<ImageDataset> {
+  const { classNames } = known;
+  const dataset = labelled(await openDataset(source), source);
+  const number = new Map(classNames.map((name, label) => [name, label]));
+  const unknown = dataset.classNames.find((name) => !number.has(name));
   if (unknown !== undefined) {
-    throw new InputError(`Class "${unknown}" of ${testSource} is not among the classes of ${trainSource}; use the same names.`);
+    throw new InputError(`Class "${unknown}" of ${source} is not among the classes of ${knownSource}; use the same names.`);
   }
-  // Both sides number their own classes; the names say which are the same.
-  const label = (index: number) => number.get(test.classNames[test.label(index)!]!);
-  return { train, test: { ...test, classNames: train.classNames, label }, origin, classNames: train.classNames };
+  return { ...dataset, classNames, label: (index) => number.get(dataset.classNames[dataset.label(index)!]!) };
 }
 
 function splitOne(whole: ImageDataset, { data, split, seed }: TaskOptions): OpenedTask {
@@ -103,9 +116,9 @@ function labelled(dataset: ImageDataset, source: string): ImageDataset & { reado
 }
 
 /** SHA-256 over side, name and class of every image, in order: equal for equal tasks, wherever the files lie. */
-export function fingerprint({ train, test, classNames }: OpenedTask): string {
+export function fingerprint({ train, test, selection, classNames }: OpenedTask): string {
   const hash = createHash("sha256");
-  for (const [side, dataset] of Object.entries({ train, test })) {
+  for (const [side, dataset] of Object.entries({ train, test, ...(selection && { selection }) })) {
     for (let i = 0; i < dataset.length; i++) {
       hash.update(`${side}\0${dataset.name(i)}\0${classNames[dataset.label(i)!]}\n`);
     }

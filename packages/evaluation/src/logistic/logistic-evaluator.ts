@@ -1,0 +1,95 @@
+import { classAccuracies, confusion } from "../details.ts";
+import type { EvaluationContext, Evaluator } from "../evaluator.ts";
+import { joinLabelled, type LabelledFeatures, selectLabelled } from "../feature-matrix.ts";
+import { extractLabelled } from "../features.ts";
+import { type RankScore, rankScore } from "../rank.ts";
+import { heldOutRows } from "../splits.ts";
+import { logisticLogits, type LogisticModel, LogisticRegression, OFFICIAL_CS, OFFICIAL_ITERATIONS } from "./logistic-regression.ts";
+
+export interface LogisticEvaluatorOptions {
+  /** How little weights are penalised, one classifier each; the best on the images to select on counts. */
+  readonly cs?: readonly number[];
+  readonly maxIterations?: number;
+  /** The share of training images that are kept out to select on, where the task has no images for it. */
+  readonly heldOutShare?: number;
+}
+
+/** Accuracies of classifiers that are only compared need no more; the one that is reported is fitted to the end. */
+const SELECTION_TOLERANCE = 1e-8;
+
+/**
+ * Logistic regression on the class token as it is, of all training images at once. C is selected on a part of them (or on the
+ * task's own images to select on), then everything is fitted again. Metrics: `logistic.top1` and `.top5`, with a note of C, and
+ * `logistic.heldout`, the accuracy that C was selected by; that of every C is a curve among the details.
+ *
+ * Source: arXiv 2304.07193, section 7.1; `dinov2/eval/log_regression.py`.
+ */
+export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_ITERATIONS, heldOutShare = 0.1 }: LogisticEvaluatorOptions = {}): Evaluator {
+  return {
+    name: "logistic",
+    async *run(backbone, context) {
+      const { task, found } = context;
+      const train = await extractLabelled(backbone, task.train, "train", context);
+      const selection = task.selection && (await extractLabelled(backbone, task.selection, "to select on", context));
+      const test = await extractLabelled(backbone, task.test, "test", context);
+      const classCount = 1 + [train, test].reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0);
+      const groups = task.train.column?.("group");
+      const sides = selection ? { fitted: train, selection } : heldOutSides(train, heldOutShare, context.seed, groups);
+
+      const tried = await scoreAll({ ...sides, cs: [...new Set(cs)].sort((a, b) => a - b), classCount, maxIterations }, context);
+      const best = tried.reduce((most, one) => (one.top1 > most.top1 ? one : most)); // the smaller C of equal ones
+      const everything = selection ? joinLabelled(train, selection) : train;
+      const { model } = new LogisticRegression(everything, classCount).fit(best.c, { maxIterations });
+      const score = scoreModel(model, test);
+
+      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} on ${selection ? "images given to select on" : "training images held out"}`;
+      yield { metric: "logistic.top1", value: score.top1, note };
+      yield { metric: "logistic.top5", value: score.top5, note };
+      yield { metric: "logistic.heldout", value: best.top1, note: "of the selected C, which is selected by it" };
+      const mixed = confusion("logistic", test.labels, score.predictions);
+      await found?.(mixed);
+      await found?.(classAccuracies(mixed));
+      await found?.({ detail: "curve", title: "Accuracy on the images that C is selected on", xName: "log10 C", points: tried.map(({ c, top1 }) => [Math.log10(c), top1]) });
+    },
+  };
+}
+
+interface Sides {
+  readonly fitted: LabelledFeatures;
+  readonly selection: LabelledFeatures;
+}
+
+function heldOutSides(train: LabelledFeatures & { readonly rows: Int32Array }, share: number, seed: number, groups?: ArrayLike<string>): Sides {
+  const rows = heldOutRows(train.labels, share, seed, groups && Array.from(train.rows, (row) => groups[row]!));
+  return { fitted: selectLabelled(train, rows.train), selection: selectLabelled(train, rows.test) };
+}
+
+interface Path extends Sides {
+  /** Ascending: each optimum is where the search for the next begins. */
+  readonly cs: readonly number[];
+  readonly classCount: number;
+  readonly maxIterations: number;
+}
+
+async function scoreAll(
+  { fitted, selection, cs, classCount, maxIterations }: Path,
+  { progress }: EvaluationContext,
+): Promise<(RankScore & { readonly c: number })[]> {
+  const regression = new LogisticRegression(fitted, classCount);
+  const scores = [];
+  let from: LogisticModel | undefined;
+  for (const [i, c] of cs.entries()) {
+    progress?.("values of C", i, cs.length);
+    from = regression.fit(c, { from, maxIterations, tolerance: SELECTION_TOLERANCE }).model;
+    scores.push({ c, ...scoreModel(from, selection) });
+    // Signals and timers have their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  progress?.("values of C", cs.length, cs.length);
+  return scores;
+}
+
+function scoreModel(model: LogisticModel, { features, labels }: LabelledFeatures): RankScore {
+  const logits = logisticLogits(model, features);
+  return rankScore(labels, (row) => logits.subarray(row * model.classCount, (row + 1) * model.classCount));
+}
