@@ -1,10 +1,9 @@
 // `dinov2 benchmark NAME`: frozen features, measured. Every measure is one row below: its name, its own options and the
-// evaluator they make; the rest (which model, which images, what is written) is the same for all, in `run-benchmark.ts`.
+// evaluator they make; the rest (which model, which images, what is written) is the same for all, in `measure.ts`.
 
 import {
   addCommonOptions,
   addExamples,
-  addImageOptions,
   Command,
   Option,
   parseFraction,
@@ -12,11 +11,11 @@ import {
   parsePositiveIntegers,
   parsePositiveNumbers,
   parseNumber,
-  SOURCE_FORMS,
 } from "@dinov2/cli";
 import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
 import { depthCommand } from "./depth-command.ts";
-import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
+import { logisticCommand } from "./logistic-command.ts";
+import { addBenchmarkOptions, type BenchmarkOptions, run } from "./benchmark-options.ts";
 import { segmentationCommand } from "./segmentation-command.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
@@ -45,6 +44,7 @@ export function benchmarkCommand(): Command {
       .description("Measure how good a model's frozen features are: nothing in the model is trained.")
       .addCommand(knnCommand())
       .addCommand(linearCommand())
+      .addCommand(logisticCommand())
       .addCommand(segmentationCommand())
       .addCommand(depthCommand()),
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",
@@ -122,24 +122,4 @@ function linearCommand(): Command {
     const protocol = { ...training, ...(selectOn === "held-out" && { heldOutShare: heldOut }) };
     await run({ evaluator, protocol, table: linearTable }, options);
   });
-}
-
-async function run(benchmark: Benchmark, options: BenchmarkOptions): Promise<void> {
-  const { runBenchmark } = await import("./run-benchmark.ts");
-  await runBenchmark(benchmark, options);
-}
-
-/** The options of every benchmark. */
-function addBenchmarkOptions(command: Command): Command {
-  command
-    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for shrunk pictures as a baseline")
-    .requiredOption(
-      "--data <SRC>",
-      `labelled images: a folder with train and val (or test) in it, class folders, or another source with labels (${SOURCE_FORMS})`,
-    )
-    .requiredOption("--out <DIR>", "folder for results.json")
-    .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")
-    .option("--split <share>", "share to test on, when --data is one set without sides", parseFraction, 0.2)
-    .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
-  return addImageOptions(command);
 }

@@ -1,6 +1,5 @@
 // From the name of a source to pairs to train and to test a depth head on, and what part of them is trained on.
 
-import { createHash } from "node:crypto";
 import { type DepthCropOptions, type DepthDataset, nyuFrame, openDepthDataset, publishedDepthCrop } from "@dinov2/data";
 import type { DepthTask } from "@dinov2/evaluation";
 
@@ -35,13 +34,4 @@ export async function cropOf({ data, crop }: DepthTaskOptions, train: DepthDatas
   const framed = data.startsWith("nyu:") && imageWidth === 640 && imageHeight === 480;
   const [height, width] = crop ?? [Math.min(published[0]!, imageHeight), Math.min(published[1]!, imageWidth)];
   return { ...publishedDepthCrop, height, width, ...(framed && { frame: nyuFrame }) };
-}
-
-/** SHA-256 over side and name of every pair, in order. */
-export function depthFingerprint(task: DepthTask): string {
-  const hash = createHash("sha256");
-  for (const [side, dataset] of Object.entries(task) as [string, DepthDataset][]) {
-    for (let i = 0; i < dataset.length; i++) hash.update(`${side}\0${dataset.name(i)}\n`);
-  }
-  return hash.digest("hex");
 }

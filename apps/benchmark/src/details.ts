@@ -11,7 +11,8 @@ import type { Confusion, Curve, NamedImage, PerClass, Picture, QueryNeighbours, 
 const mostConfusionClasses = 200;
 const thumbnailSide = 96;
 
-type Sets = Partial<Pick<OpenedTask, "train" | "test" | "classNames">>;
+/** What places of images and classes stand for. */
+export type NamedSets = Partial<Pick<OpenedTask, "train" | "test" | "classNames">>;
 
 /** Takes details as an evaluator finds them, and writes their pictures at once. */
 export class DetailsWriter {
@@ -21,8 +22,7 @@ export class DetailsWriter {
   private readonly neighbours: QueryNeighbours[] = [];
   private readonly pictures: Picture[] = [];
 
-  /** @param sets what places of images and classes stand for */
-  constructor(private readonly folder: string, private readonly sets: Sets = {}) {}
+  constructor(private readonly folder: string, private readonly sets: NamedSets = {}) {}
 
   async add(detail: Detail): Promise<void> {
     switch (detail.detail) {

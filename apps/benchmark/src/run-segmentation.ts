@@ -1,10 +1,8 @@
-// The segmentation benchmark from options to results: open everything, train, test, draw, write, print.
+// The segmentation benchmark: what is particular to it, for `measure`.
 
-import { createHash } from "node:crypto";
-import { backendOptions, formatDuration, formatTable, ImageWatcher, printResult, requireWritable } from "@dinov2/cli";
-import { decoderVersions, openSegmentationDataset } from "@dinov2/data";
+import { formatDuration, formatTable } from "@dinov2/cli";
+import { openSegmentationDataset } from "@dinov2/data";
 import {
-  type FrozenBackbone,
   publishedMultiScaleProtocol,
   publishedSegmentationProtocol,
   segmentationEvaluator,
@@ -12,57 +10,29 @@ import {
   type SegmentationTask,
 } from "@dinov2/evaluation";
 import { InputError } from "@dinov2/foundation";
-import { type BenchmarkResults, resultsSchema } from "@dinov2/report";
-import { useBackend } from "@dinov2/tensor";
-import { DetailsWriter } from "./details.ts";
-import { writeResults } from "./results.ts";
-import { openBackbone } from "./run-benchmark.ts";
+import { describePairs, placeSizes, placeWidth } from "./dense-results.ts";
+import { measure } from "./measure.ts";
+import type { BenchmarkResults } from "./results.ts";
 import type { SegmentationCommandOptions } from "./segmentation-command.ts";
 
 export async function runSegmentation(options: SegmentationCommandOptions): Promise<void> {
-  const { out, seed, data, batchSize, figures } = options;
-  const started = performance.now();
-  await requireWritable("--out", out, "folder");
+  const { seed, data, batchSize, figures } = options;
   const protocol = segmentationProtocol(options);
-  const task = { train: await openSegmentationDataset(data, "train"), test: await openSegmentationDataset(data, "val") };
-  const backend = await useBackend(backendOptions(options));
-  const backbone = await openBackbone(options);
-  const details = new DetailsWriter(out);
-  const watcher = new ImageWatcher();
-  const metrics: Record<string, number> = {};
-  try {
-    const context = { task, seed, batchSize, figures, progress: watcher.progress, found: details.add.bind(details) };
-    for await (const { metric, value } of segmentationEvaluator(protocol).run(backbone, context)) metrics[metric] = value;
-    watcher.finish();
-  } finally {
-    watcher.clear();
-  }
-  const found = details.finish();
-  const results: BenchmarkResults = {
-    schema: resultsSchema,
-    benchmark: "segmentation",
-    metrics,
-    notes: {},
-    model: { source: options.model, untrained: options.untrained, width: backbone.places!.width },
-    data: {
-      source: data,
-      origin: "the layout's own train and validation sides",
-      classes: task.train.classNames.length,
-      trainImages: task.train.length,
-      testImages: task.test.length,
-      fingerprint: fingerprintOf(task),
-      skipped: [],
+  await measure<SegmentationTask>(
+    {
+      benchmark: "segmentation",
+      open: async () => ({ train: await openSegmentationDataset(data, "train"), test: await openSegmentationDataset(data, "val") }),
+      run: (backbone, task, { progress, found }) => segmentationEvaluator(protocol).run(backbone, { task, seed, batchSize, figures, progress, found }),
+      width: placeWidth,
+      describe: (task) => {
+        const { classNames } = task.train;
+        return { origin: "the layout's own train and validation sides", classes: classNames.length, ...describePairs(task, classNames) };
+      },
+      protocol: (backbone) => ({ ...written(protocol), batchSize, ...placeSizes(backbone) }),
+      summary,
     },
-    protocol: { ...written(protocol), batchSize, ...sizesOf(backbone) },
-    seed,
-    backend,
-    versions: { node: process.versions.node, ...decoderVersions() },
-    seconds: (performance.now() - started) / 1000,
-    finishedAt: new Date().toISOString(),
-    ...(found && { details: found }),
-  };
-  const path = await writeResults(out, results);
-  printResult(options, { written: path, ...results }, () => summary(results, path));
+    options,
+  );
 }
 
 /** The published protocol with what was asked for otherwise. */
@@ -83,22 +53,6 @@ const written = (protocol: SegmentationProtocol) => ({
   testScale: protocol.testScale.map(finite),
 });
 const finite = (limit: number) => (limit === Infinity ? null : limit);
-
-/** SHA-256 over side and name of every pair, then the classes, in order. */
-function fingerprintOf({ train, test }: SegmentationTask): string {
-  const hash = createHash("sha256");
-  for (const [side, dataset] of Object.entries({ train, test })) {
-    for (let i = 0; i < dataset.length; i++) hash.update(`${side}\0${dataset.name(i)}\n`);
-  }
-  return hash.update(train.classNames.join("\n")).digest("hex");
-}
-
-/** How many pixels a feature is of, and how images are normalised where it is not by ImageNet's colours. */
-const sizesOf = ({ places, imageSizes: { mean, standardDeviation } }: FrozenBackbone) => ({
-  patchSize: places!.patchSize,
-  ...(mean && { mean }),
-  ...(standardDeviation && { standardDeviation }),
-});
 
 function summary({ model, data, metrics, protocol, seconds, details }: BenchmarkResults, path: string): string {
   const [iou, accuracy] = details?.perClass ?? [];
