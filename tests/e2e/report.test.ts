@@ -35,7 +35,7 @@ describe("dinov2 report", () => {
 
   it("writes a page with pictures inside, and a short form", async () => {
     const { code, stdout } = await dinov2(["report", "knn", "--out", "report.html", "--markdown", "report.md"], root);
-    expect([code, stdout]).toEqual([0, "1 results and 0 runs, written to report.html\n"]);
+    expect([code, stdout]).toEqual([0, "1 benchmark and 0 runs, written to report.html\n"]);
     expect(await readFile(join(root, "report.html"), "utf8")).toContain('src="data:image/jpeg;base64,');
     expect(await readFile(join(root, "report.md"), "utf8")).toContain("| knn | knn | pixels | k1.top1 100.0 %");
   });

@@ -23,7 +23,7 @@ describe("a page of benchmarks", () => {
     expect(html).toContain('<td class="hit" style="--share: 0.500">1</td>');
     expect(text).toMatch(/the mean over classes is 75\.0 %\. class accuracy red 50\.0 % blue 100\.0 %/);
     expect(text).toMatch(/Nearest 0 of 1 right ✗ wrong: blue similarity 0\.91/);
-    expect(html).toContain('alt="a cat beside a wall"');
+    expect(html).toContain('alt="a: a cat beside a wall"');
     expect(html).toContain("of &lt;all&gt; images");
   });
 

@@ -111,8 +111,9 @@ function pictureGroups(drawn: readonly Picture[], pictures: ReadonlyMap<string, 
 function componentFigures(components: readonly PageFigure[]): Html {
   return html`<p class="explanation">Principal components of patch features. The first, by its sign, keeps the foreground; the next
 three, over the foreground of all images, are red, green and blue. Equal colours: parts that the network holds for alike.</p>
-<div class="pictures">${components.map(({ image, caption }) => figure(image, caption, caption))}</div>`;
+<div class="pictures">${components.map(({ image, caption }) => figure(image, caption))}</div>`;
 }
 
-const figure = (image: string, name: string, caption: string) => html`<figure class="panel"><img src="${dataUri(image)}" alt="${caption}" loading="lazy">
-<figcaption>${name}${caption === name ? null : html`<span class="change">${caption}</span>`}</figcaption></figure>`;
+const figure = (image: string, name: string, caption?: string) => html`<figure class="panel">
+<img src="${dataUri(image)}" alt="${caption ? `${name}: ${caption}` : name}" loading="lazy">
+<figcaption>${name}${caption ? html`<span class="change">${caption}</span>` : null}</figcaption></figure>`;

@@ -26,7 +26,7 @@ export async function writeReport(folders: readonly string[], options: ReportOpt
 
   const worse = baseline.filter(({ verdict }) => verdict === "worse");
   printResult(options, { written: out, results: results.length, runs: runs.length, baseline }, () =>
-    [`${results.length} results and ${runs.length} runs, written to ${out}`, ...changes(baseline)].join("\n"));
+    [`${count(results.length, "benchmark")} and ${count(runs.length, "run")}, written to ${out}`, ...changes(baseline)].join("\n"));
   if (worse.length > 0) {
     const rows = worse.map(({ row, value, expected, band }) => `${row} is ${value.toFixed(4)}, expected ${expected} ± ${String(band)}`);
     throw new Error(`Worse than ${String(options.baseline)}: ${rows.join("; ")}.`);
@@ -56,3 +56,5 @@ async function compared(file: string, results: Parameters<typeof compareWithBase
     throw error instanceof RangeError ? new InputError(`${file}: ${error.message}`) : error;
   }
 }
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;

@@ -110,6 +110,6 @@ const figureOf = (name: string, pair: DepthPair, depths: Float32Array): PictureD
   detail: "picture",
   folder: "depth",
   name,
-  caption: `${name}: the picture, its measured depths, the predicted ones; near is bright`,
+  caption: "the picture, its measured depths, the predicted ones; near is bright",
   image: depthFigure(pair, depths),
 });

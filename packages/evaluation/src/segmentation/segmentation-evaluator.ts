@@ -106,6 +106,6 @@ const figureOf = (name: string, pair: SegmentationPair, classes: Uint8Array): Pi
   detail: "picture",
   folder: "overlays",
   name,
-  caption: `${name}: the picture, its true classes, the predicted ones`,
+  caption: "the picture, its true classes, the predicted ones",
   image: segmentationFigure(pair, classes),
 });
