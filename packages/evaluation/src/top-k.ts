@@ -21,7 +21,7 @@ export class RunningTopK {
 
   constructor(
     private readonly queryCount: number,
-    private readonly k: number,
+    readonly k: number,
   ) {
     this.similarities = new Float32Array(queryCount * k);
     this.indices = new Int32Array(queryCount * k);
@@ -37,6 +37,29 @@ export class RunningTopK {
   merge(block: Float32Array, width: number, firstQuery: number, firstIndex: number): void {
     const rows = block.length / width;
     for (let row = 0; row < rows; row++) this.mergeRow(block, row * width, width, firstQuery + row, firstIndex);
+  }
+
+  /** What a similarity of some queries must be above to count, [count]. */
+  floors(firstQuery: number, count: number): Float32Array {
+    return Float32Array.from({ length: count }, (_, i) => {
+      const query = firstQuery + i;
+      return this.sizes[query]! < this.k ? -Infinity : this.similarities[query * this.k]!;
+    });
+  }
+
+  /**
+   * Offers what an engine found in a block: for each of some queries `width` similarities in falling order with their rows in
+   * the block, and row -1 behind the last.
+   */
+  mergeFound(similarities: Float32Array, rows: Int32Array, width: number, firstQuery: number, firstIndex: number): void {
+    for (let start = 0, query = firstQuery; start < rows.length; start += width, query++) {
+      const root = query * this.k;
+      for (let i = start; i < start + width && rows[i]! >= 0; i++) {
+        if (this.sizes[query]! < this.k) this.push(query, similarities[i]!, firstIndex + rows[i]!);
+        else if (similarities[i]! > this.similarities[root]!) this.sink(root, this.k, 0, similarities[i]!, firstIndex + rows[i]!);
+        else break;
+      }
+    }
   }
 
   private mergeRow(block: Float32Array, start: number, width: number, query: number, firstIndex: number): void {

@@ -41,6 +41,7 @@ export { linearResidual, type ResidualBranchEnd } from "./ops/linear-residual.ts
 export { prototypeCrossEntropy } from "./ops/prototype-cross-entropy.ts";
 export { prototypeLoss, prototypeLossRows, type PrototypeLoss, type Prototypes } from "./ops/prototype-loss.ts";
 export { prototypeTargets, scaledPrototypes, type ScaledPrototypes } from "./ops/prototype-targets.ts";
+export { nearestRows } from "./ops/nearest-rows.ts";
 export { sinkhornKnopp } from "./ops/sinkhorn-knopp.ts";
 export { swiglu } from "./ops/swiglu.ts";
 export { weightNorm } from "./ops/weight-norm.ts";

@@ -33,6 +33,7 @@ const updates = { learningRates: [0.1, 0.2], weightDecays: [0.1, 0], gradientFac
 
 /** One call of each kernel, on enough numbers to be cut; what it gives, or has written to. */
 const calls: Readonly<Record<string, () => Tensor[]>> = {
+  NearestRows: () => run("NearestRows", { queries: random(rows, width), bank: random(tokens * some.length, width), floors: tf.zeros([rows]) }, { k: 50 }).slice(0, 1),
   LayerNormFused: () => run("LayerNormFused", { x: random(rows, width), weight: random(width), bias: ones(width) }, { epsilon: 1e-6 }),
   LayerNormFusedGrad: () => {
     const x = random(rows, width);

@@ -4,6 +4,7 @@ import type { LibtorchBackend } from "../backend.ts";
 import { attentionKernels } from "./attention.ts";
 import type { KernelBodies } from "./kernel.ts";
 import { linearKernels } from "./linear.ts";
+import { nearestKernels } from "./nearest.ts";
 import { normKernels } from "./norms.ts";
 import { pointwiseKernels } from "./pointwise.ts";
 import { prototypeKernels } from "./prototypes.ts";
@@ -15,6 +16,7 @@ import { updateKernels } from "./update.ts";
 export const fusedKernels: KernelBodies = {
   ...attentionKernels,
   ...linearKernels,
+  ...nearestKernels,
   ...normKernels,
   ...pointwiseKernels,
   ...prototypeKernels,

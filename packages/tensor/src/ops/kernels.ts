@@ -209,6 +209,16 @@ export interface KernelTable {
     outputs: [assignment: Info /* [R,K] */];
   };
 
+  /**
+   * The k largest of queries bankᵀ in each row, in falling order, with their columns; -Infinity and -1 where they are not above
+   * the row's floor. In float32 in every precision. No gradient.
+   */
+  NearestRows: {
+    inputs: { queries: Info /* [Q,D] */; bank: Info /* [N,D] */; floors: Info /* [Q] */ };
+    attributes: { k: number };
+    outputs: [similarities: Info /* [Q,k] */, rows: Info /* int32 [Q,k] */];
+  };
+
   /** The norm of each group of inputs: Σ of the squares of their elements, then the square root. `counts` inputs in turn make a group. */
   GlobalNorm: { inputs: readonly Info[]; attributes: { counts: readonly number[] }; outputs: [norms: Info /* [groups] */] };
 

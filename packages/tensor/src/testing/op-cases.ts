@@ -12,6 +12,7 @@ import { layerNorm } from "../ops/layer-norm.ts";
 import { layerScaleResidual } from "../ops/layer-scale-residual.ts";
 import { linearResidual } from "../ops/linear-residual.ts";
 import { linear } from "../ops/linear.ts";
+import { nearestRows } from "../ops/nearest-rows.ts";
 import { prototypeCrossEntropy } from "../ops/prototype-cross-entropy.ts";
 import { prototypeLoss } from "../ops/prototype-loss.ts";
 import { prototypeTargets, scaledPrototypes } from "../ops/prototype-targets.ts";
@@ -323,6 +324,30 @@ function sinkhornCase(title: string, logits: Values, temperature: number, iterat
   };
 }
 
+/** The similarities, and under them the rows; what is left out is -9 and -1. */
+function nearestCase(title: string, queries: Values, bank: Values, k: number, floor = -Infinity): OpCase {
+  const [count, width] = queries.shape as [number, number];
+  return {
+    op: "nearestRows",
+    title,
+    inputs: [queries, bank],
+    differentiable: false,
+    run: (q, b) => tf.tidy(() => {
+      const [similarities, rows] = nearestRows(q as tf.Tensor2D, b as tf.Tensor2D, tf.fill([count], floor), k);
+      return tf.concat([tf.maximum(similarities, -9), tf.cast(rows, "float32")], 0);
+    }),
+    reference: (q, b) => reference.nearestRows(q!, b!, width, k, floor),
+    shape: [2 * count, k],
+  };
+}
+
+const nearestCases = [
+  nearestCase("[1, 1] of [1, 1]", normal([1, 1]), normal([1, 1]), 1),
+  nearestCase("[5, 7] of [9, 7], all", normal([5, 7]), normal([9, 7]), 9),
+  nearestCase("[53, 40] of [201, 40]", uniform([53, 40], -0.3, 0.3), uniform([201, 40], -0.3, 0.3), 20),
+  nearestCase("[3, 33] of [130, 33], above a floor", uniform([3, 33], -0.3, 0.3), uniform([130, 33], -0.3, 0.3), 60, 0.1),
+];
+
 const sinkhornCases = [
   sinkhornCase("[1, 1]", normal([1, 1]), 0.05, 3),
   sinkhornCase("[4, 7]", uniform([4, 7], -0.5, 0.5), 0.05, 3),
@@ -350,6 +375,7 @@ export const opCases: readonly OpCase[] = [
   ...prototypeLossCases,
   ...prototypeTargetsCases,
   ...sinkhornCases,
+  ...nearestCases,
 ];
 
 /** One call of each op with a tensor that is not float32. */
@@ -371,4 +397,5 @@ export const wrongDtypes: Readonly<Record<string, (whole: tf.Tensor) => tf.Tenso
     prototypeLoss(whole as tf.Tensor2D, { v: tf.ones([2, 2]), g: tf.ones([2, 1]) }, (begin, end) => tf.ones([end - begin, 2]), tf.ones([2]), 1).total,
   prototypeTargets: (whole) => prototypeTargets(whole as tf.Tensor2D, { v: tf.ones([2, 2]), scale: tf.ones([2]) }, tf.ones([1, 2]), 1),
   sinkhornKnopp: (whole) => sinkhornKnopp(whole as tf.Tensor2D, 1),
+  nearestRows: (whole) => [...nearestRows(whole as tf.Tensor2D, tf.ones([2, 2]), tf.ones([2]), 1)],
 };

@@ -148,3 +148,23 @@ export function sinkhornKnopp(logits: Numbers, prototypes: number, temperature: 
   }
   return q.map((value) => value * samples);
 }
+
+/** The k largest dot products of each query, -9 where they are not above the floor; then their rows, -1 there. */
+export function nearestRows(queries: Numbers, bank: Numbers, width: number, k: number, floor: number): Numbers {
+  const [count, rows] = [queries.length / width, bank.length / width];
+  const result = new Float64Array(2 * count * k);
+  for (let query = 0; query < count; query++) {
+    const products = Array.from({ length: rows }, (_, row) => {
+      let sum = 0;
+      for (let i = 0; i < width; i++) sum += queries[query * width + i]! * bank[row * width + i]!;
+      return sum;
+    });
+    const order = [...products.keys()].sort((a, b) => products[b]! - products[a]!).slice(0, k);
+    for (const [place, row] of order.entries()) {
+      const above = products[row]! > floor;
+      result[query * k + place] = above ? products[row]! : -9;
+      result[(count + query) * k + place] = above ? row : -1;
+    }
+  }
+  return result;
+}
