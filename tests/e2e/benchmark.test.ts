@@ -95,3 +95,27 @@ describe("dinov2 benchmark linear", () => {
     expect(stdout).toMatch(/top-1 +b1 +b1\.avg +b2 +b2\.avg\nlr0\.01( +\d+\.\d %){4}\nlr0\.5( +\d+\.\d %){4}\n/);
   });
 });
+
+describe("dinov2 benchmark logistic", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  const logistic = (...words: string[]) => dinov2Json<BenchmarkResult>(["benchmark", "logistic", "--backend", "cpu", ...words], root);
+
+  it("chooses C on held-out training images, of images resized to the crop, and writes what it prints", async () => {
+    const words = ["--model", "model.safetensors", "--data", "sides", "--out", "results/logistic", "--cs", "0.001,1,1000", "--held-out", "0.2"];
+    const { written, ...result } = await logistic(...words);
+    expect(Object.keys(result.metrics)).toEqual(["logistic.top1", "logistic.top5", "logistic.heldout"]);
+    expect(result.metrics["logistic.top1"]).toBe(1); // blue and red
+    expect(result.notes["logistic.top1"]).toMatch(/^C (0\.00100|1\.00|1\.00e\+3), the best of 3 on training images held out$/);
+    expect(result.protocol).toMatchObject({ cs: [0.001, 1, 1000], heldOutShare: 0.2, cropSize: 32, resizeSize: 32 });
+    expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(result);
+  });
+
+  it("chooses C on images given for it", async () => {
+    const { notes, protocol } = await logistic("--model", "pixels", "--data", "sides", "--selection-data", "colours", "--out", "results/given", "--cs", "0.1,1");
+    expect(notes["logistic.top1"]).toMatch(/the best of 2 on images given to select on$/);
+    expect(protocol).toMatchObject({ selectionData: "colours" });
+  });
+});

@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOpti
   efficiency: () => import("./efficiency.ts"),
   engine: () => import("./engine.ts"),
   input: () => import("./input.ts"),
+  knn: () => import("./knn.ts"),
   linear: () => import("./linear.ts"),
   ops: () => import("./ops.ts"),
   step: () => import("./step.ts"),
