@@ -8,3 +8,4 @@ export {
   WriteError,
   writeFileAtomic,
 } from "./files.ts";
+export { PickleGlobal, PickleMachine, type PickleVocabulary } from "./pickle/pickle-machine.ts";
