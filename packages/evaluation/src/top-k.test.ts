@@ -32,6 +32,14 @@ describe("RunningTopK", () => {
     }
   });
 
+  it("has no number where an engine found too few", () => {
+    const best = new RunningTopK(2, 2);
+    best.mergeFound(Float32Array.of(0.5, -Infinity, -Infinity, -Infinity), Int32Array.of(3, -1, -1, -1), 2, 0, 10);
+    const { indices, similarities } = best.finish();
+    expect([...similarities]).toEqual([0.5, NaN, NaN, NaN]);
+    expect([...indices]).toEqual([13, 0, 0, 0]);
+  });
+
   it.each([1, 7, 64, 299])("gives the same neighbours in blocks of %d", (blockWidth) => {
     const all = similaritiesWithTies(3, 300, 2);
     expect(mergeInBlocks(all, 3, 300, 40, blockWidth)).toEqual(mergeInBlocks(all, 3, 300, 40, 300));

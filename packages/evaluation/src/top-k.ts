@@ -1,4 +1,7 @@
-/** The best k of each query: similarities in falling order, ties by rising index. Legend: Q queries. */
+/**
+ * The best k of each query: similarities in falling order, ties by rising index. Where features are not numbers there may be fewer:
+ * the rest has row 0 and similarity NaN, so that whoever counts with it gets no number either. Legend: Q queries.
+ */
 export interface Neighbours {
   readonly queryCount: number;
   readonly k: number;
@@ -23,7 +26,7 @@ export class RunningTopK {
     private readonly queryCount: number,
     readonly k: number,
   ) {
-    this.similarities = new Float32Array(queryCount * k);
+    this.similarities = new Float32Array(queryCount * k).fill(NaN);
     this.indices = new Int32Array(queryCount * k);
     this.sizes = new Int32Array(queryCount);
   }
