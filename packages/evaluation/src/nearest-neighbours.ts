@@ -53,7 +53,7 @@ const toTensor = ({ count, width, values }: FeatureMatrix) => tf.tensor2d(values
 /** The engine finds the best of the block [N, D]; none that is no better than what is known already. */
 async function mergeNearest(best: RunningTopK, queries: FeatureMatrix, block: tf.Tensor2D, firstQuery: number, firstRow: number): Promise<void> {
   const floors = best.floors(firstQuery, queries.count);
-  const found = tf.tidy(() => nearestRows(toTensor(queries), block, tf.tensor1d(floors), Math.min(best.k, block.shape[0])) as tf.Tensor2D[]);
+  const found = tf.tidy(() => [...nearestRows(toTensor(queries), block, tf.tensor1d(floors), Math.min(best.k, block.shape[0]))]);
   try {
     const [similarities, rows] = (await Promise.all(found.map((tensor) => tensor.data()))) as [Float32Array, Int32Array];
     best.mergeFound(similarities, rows, found[0]!.shape[1], firstQuery, firstRow);
