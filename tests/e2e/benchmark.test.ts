@@ -119,3 +119,20 @@ describe("dinov2 benchmark logistic", () => {
     expect(protocol).toMatchObject({ selectionData: "colours" });
   });
 });
+
+describe("dinov2 benchmark retrieval", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  it("finds images of the same label among all others, and those of other sources", async () => {
+    const words = ["benchmark", "retrieval", "--backend", "cpu", "--model", "pixels", "--data", "sides/train"];
+    const { written, ...among } = await dinov2Json<BenchmarkResult>([...words, "--out", "results/among"], root);
+    expect(among.metrics).toEqual({ "instance.top1": 1, "instance.top5": 1, "instance.mAP": 1 }); // blue and red
+    expect(among.data).toMatchObject({ trainImages: 12, testImages: 12, origin: "each image searched among the others" });
+    expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(among);
+    const { metrics, data } = await dinov2Json<BenchmarkResult>([...words, "--queries", "sides/val", "--out", "results/queries"], root);
+    expect(metrics["instance.mAP"]).toBe(1);
+    expect(data).toMatchObject({ trainImages: 12, testImages: 6, origin: "given as gallery and queries" });
+  });
+});

@@ -16,6 +16,7 @@ import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
 import { depthCommand } from "./depth-command.ts";
 import { logisticCommand } from "./logistic-command.ts";
 import { addBenchmarkOptions, type BenchmarkOptions, run } from "./benchmark-options.ts";
+import { retrievalCommand } from "./retrieval-command.ts";
 import { segmentationCommand } from "./segmentation-command.ts";
 
 interface KnnCommandOptions extends BenchmarkOptions {
@@ -45,6 +46,7 @@ export function benchmarkCommand(): Command {
       .addCommand(knnCommand())
       .addCommand(linearCommand())
       .addCommand(logisticCommand())
+      .addCommand(retrievalCommand())
       .addCommand(segmentationCommand())
       .addCommand(depthCommand()),
     "dinov2 benchmark knn --model RUN --data photos/ --out results/",

@@ -52,3 +52,4 @@ export { createLoader, defaultShuffleBytes, defaultWorkers, type LoadedBatch, ty
 export { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./loader/eval-loader.ts";
 export { loadRandomCrops, type RandomCropBatch, type RandomCropOptions } from "./loader/random-crop-loader.ts";
 export type { SkipOptions } from "./loader/skip-ledger.ts";
+export { looksLikeRevisited, openRevisited, type Relevance, type RevisitedDataset } from "./retrieval/revisited-dataset.ts";

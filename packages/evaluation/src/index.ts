@@ -76,3 +76,4 @@ export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense
 export * from "./depth/index.ts";
 export * from "./segmentation/index.ts";
 export * from "./logistic/index.ts";
+export * from "./retrieval/index.ts";

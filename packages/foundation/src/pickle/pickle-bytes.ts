@@ -61,12 +61,18 @@ export class PickleBytes {
     return Uint8Array.from(this.buffer(length));
   }
 
+  /** Up to the end of the line, in Latin 1. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.position);
     if (end < 0) throw new RangeError("no end of line");
-    const text = this.text(end - this.position);
+    const text = this.latin1(end - this.position);
     this.skip(1);
     return text;
+  }
+
+  /** A line in Python's raw-unicode-escape: Latin 1, and \\uXXXX for the rest. */
+  unicodeLine(): string {
+    return this.line().replaceAll(/\\u([0-9a-f]{4})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
   }
 
   /** A line of Python source: 'plain' or "plain", without escapes. */

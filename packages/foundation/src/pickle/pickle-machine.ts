@@ -94,7 +94,7 @@ export class PickleMachine {
     L: () => this.bytes.integerLine(), // LONG
     F: () => Number(this.bytes.line()), // FLOAT
     S: () => this.bytes.quotedLine(), // STRING
-    V: () => this.bytes.line(), // UNICODE
+    V: () => this.bytes.unicodeLine(), // UNICODE
     p: () => this.remember(Number(this.bytes.line())), // PUT
     g: () => this.recall(Number(this.bytes.line())), // GET
     d: () => pairsOf(this.popToMark(), new Map<unknown, unknown>()), // DICT
