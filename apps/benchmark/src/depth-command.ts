@@ -38,7 +38,7 @@ export function depthCommand(): Command {
         "Writes DIR/results.json and pictures to DIR/depth/, and prints nine metrics, as a mean over images and of all pixels.",
     )
     .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for colours of patches as a baseline")
-    .requiredOption("--data <SRC>", "images with depths: nyu:DIR, sun:DIR, or a folder with train.txt and test.txt")
+    .requiredOption("--data <SRC>", "images with depths: nyu:DIR, kitti:DIR, sun:DIR, or a folder with train.txt and test.txt")
     .requiredOption("--out <DIR>", "folder for results.json and pictures")
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false)
     .addOption(

@@ -44,6 +44,26 @@ describe("openDepthDataset", () => {
     expect((await dataset.readMap(0)).depths).toEqual(Float32Array.of(0, 1, 8.197, 0.003));
   });
 
+  it("reads KITTI in Eigen's split: 256 units a metre, the lower middle of each frame", async () => {
+    const [folder, drive] = [join(root, "kitti"), "2011_09_26/drive_0002_sync"];
+    for (const part of ["input", "gt_depth"]) await mkdir(join(folder, part, drive), { recursive: true });
+    // Frames of 1218 × 353: a column goes on each side, and the uppermost row.
+    const [width, height] = [1218, 353];
+    const values = Array.from({ length: width * height }, (_, i) => (i === width + 1 ? 512 : i === width * height - 2 ? 256 : 0));
+    const pixels = Uint8Array.from({ length: 3 * width * height }, (_, i) => (Math.floor(i / 3) === width + 1 ? 200 : 10));
+    await writeFile(join(folder, "gt_depth", drive, "69.png"), await depthPng(values, width));
+    await writeFile(join(folder, "input", drive, "69.png"), await sharp(pixels, { raw: { width, height, channels: 3 } }).png().toBuffer());
+    await writeFile(join(folder, "kitti_eigen_test.txt"), `${drive}/69.png ${drive}/69.png 721.5377\n${drive}/70.png None 721.5377\n`);
+    const dataset = await openDepthDataset(`kitti:${folder}`, "val");
+    expect(dataset).toMatchObject({ length: 1, range: [0.001, 80], scoredCrop: [143, 349, 43, 1172] });
+    const map = await dataset.readMap(0);
+    expect([map.width, map.height, map.depths[0], map.depths.at(-1)]).toEqual([1216, 352, 2, 1]);
+    const image = await dataset.readImage(0);
+    expect([image.width, image.height, image.data[0], image.data[3]]).toEqual([1216, 352, 200, 10]);
+    await writeFile(join(folder, "input", drive, "69.png"), await sharp({ create: { width: 20, height: 10, channels: 3, background: "red" } }).png().toBuffer());
+    await expect(dataset.readImage(0)).rejects.toThrow(/69.png is 20 × 10 pixels; expected at least 1216 × 352/);
+  });
+
   it("says what is wrong with a list, a file or a layout", async () => {
     await expect(openDepthDataset(`nyu:${root}`, "val")).rejects.toThrow(/nyu_test.txt names no pair/);
     await expect(openDepthDataset(root, "val")).rejects.toThrow(/test.txt names kitchen_0001\/none.png, which is not in/);

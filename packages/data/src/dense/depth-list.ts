@@ -12,6 +12,10 @@ export interface DepthListLayout extends Pick<DepthDataset, "range" | "scoredCro
   readonly lists: readonly string[];
   /** What a metre is in a depth file of 16 bits. */
   readonly unitsPerMetre: number;
+  /** Folders of the images and of the depths that paths are under, where the source has them; else they are under the source. */
+  readonly folders?: { readonly image: string; readonly depths: string };
+  /** Height and width of the part of every picture that is used: the middle of its lower edge. */
+  readonly bottomCentre?: readonly [height: number, width: number];
   /** The 16 bits are turned left by 3 in the file, as in SUN RGB-D: its lowest three are the highest of the depth. */
   readonly rotatedBits?: boolean;
 }
@@ -20,8 +24,10 @@ export interface DepthListLayout extends Pick<DepthDataset, "range" | "scoredCro
  * The pairs of a list.
  * @throws InputError when there is no list, it names none, or a file that is not there
  */
-export async function openDepthList(folder: string, { lists, unitsPerMetre, rotatedBits = false, ...scored }: DepthListLayout): Promise<DepthDataset> {
+export async function openDepthList(folder: string, layout: DepthListLayout): Promise<DepthDataset> {
+  const { lists, unitsPerMetre, rotatedBits = false, bottomCentre, range, scoredCrop } = layout;
   const { list, text } = await firstList(folder, lists);
+  const under = await foldersIn(folder, layout);
   const pairs = text.split("\n").flatMap((line, i) => {
     const words = line.trim().split(/\s+/);
     if (words.length === 1 && words[0] === "") return [];
@@ -32,19 +38,66 @@ export async function openDepthList(folder: string, { lists, unitsPerMetre, rota
   });
   if (pairs.length === 0) throw new InputError(`${list} names no pair of an image and its depths; expected one a line.`);
   for (const pair of pairs) {
-    for (const file of [pair.image, pair.depths]) {
-      await stat(join(folder, file)).catch(() => {
-        throw new InputError(`${list} names ${file}, which is not in ${folder}; put it there or take the line out.`);
+    for (const kind of ["image", "depths"] as const) {
+      await stat(join(under[kind], pair[kind])).catch(() => {
+        throw new InputError(`${list} names ${pair[kind]}, which is not in ${under[kind]}; put it there or take the line out.`);
       });
     }
   }
   return {
-    ...scored,
+    range,
+    ...(scoredCrop && { scoredCrop }),
     length: pairs.length,
     name: (index) => pairs[index]!.image,
-    readImage: (index) => decodeImage(join(folder, pairs[index]!.image)),
-    readMap: (index) => readDepthPng(join(folder, pairs[index]!.depths), unitsPerMetre, rotatedBits),
+    readImage: async (index) => {
+      const file = join(under.image, pairs[index]!.image);
+      const { width, height, data } = await decodeImage(file);
+      const part = cut(file, { width, height, values: data }, 3, bottomCentre);
+      return { width: part.width, height: part.height, data: part.values };
+    },
+    readMap: async (index) => {
+      const file = join(under.depths, pairs[index]!.depths);
+      const { width, height, depths } = await readDepthPng(file, unitsPerMetre, rotatedBits);
+      const part = cut(file, { width, height, values: depths }, 1, bottomCentre);
+      return { width: part.width, height: part.height, depths: part.values };
+    },
   };
+}
+
+async function foldersIn(folder: string, { folders }: DepthListLayout) {
+  const whole = { image: folder, depths: folder };
+  if (folders === undefined) return whole;
+  const own = { image: join(folder, folders.image), depths: join(folder, folders.depths) };
+  const there = await Promise.all([own.image, own.depths].map((path) => stat(path).then((entry) => entry.isDirectory(), () => false)));
+  return there.every(Boolean) ? own : whole;
+}
+
+interface Raster<Values> {
+  readonly width: number;
+  readonly height: number;
+  /** [height, width, channels] */
+  readonly values: Values;
+}
+
+/** The middle of the lower edge, or everything. */
+function cut<Values extends Uint8Array | Float32Array>(
+  file: string,
+  whole: Raster<Values>,
+  channels: number,
+  size: readonly [height: number, width: number] | undefined,
+): Raster<Values> {
+  if (size === undefined) return whole;
+  const [height, width] = size;
+  if (whole.height < height || whole.width < width) {
+    throw new InputError(`${file} is ${whole.width} × ${whole.height} pixels; expected at least ${width} × ${height}, the part that is used.`);
+  }
+  const [top, left] = [whole.height - height, Math.floor((whole.width - width) / 2)];
+  const values = whole.values.slice(0, height * width * channels) as Values;
+  for (let row = 0; row < height; row++) {
+    const start = ((top + row) * whole.width + left) * channels;
+    values.set(whole.values.subarray(start, start + width * channels), row * width * channels);
+  }
+  return { width, height, values };
 }
 
 async function firstList(folder: string, names: readonly string[]): Promise<{ readonly list: string; readonly text: string }> {
