@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dinov2, dinov2Json } from "./command-line.ts";
@@ -134,5 +134,28 @@ describe("dinov2 benchmark retrieval", () => {
     const { metrics, data } = await dinov2Json<BenchmarkResult>([...words, "--queries", "sides/val", "--out", "results/queries"], root);
     expect(metrics["instance.mAP"]).toBe(1);
     expect(data).toMatchObject({ trainImages: 12, testImages: 6, origin: "given as gallery and queries" });
+  });
+});
+
+describe("--features-dir", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  it("shares features between benchmarks, with the numbers of each unchanged, and refuses another model's", async () => {
+    const benchmark = (name: string, ...words: string[]) =>
+      dinov2Json<BenchmarkResult>(["benchmark", name, "--backend", "cpu", "--data", "sides", "--out", `results/${name}`, ...words], root);
+    const model = ["--model", "model.safetensors"];
+    const kept = ["--features-dir", "features"];
+    const linear = ["--steps", "5", "--learning-rates", "0.1"];
+    const alone = [await benchmark("knn", ...model), await benchmark("linear", ...model, ...linear)];
+    const shared = [await benchmark("linear", ...model, ...linear, ...kept)];
+    const files = await readdir(join(root, "features"));
+    shared.unshift(await benchmark("knn", ...model, ...kept));
+    expect(shared.map(({ metrics }) => metrics)).toEqual(alone.map(({ metrics }) => metrics));
+    expect(files.length).toBe(2); // train and test
+    expect(await readdir(join(root, "features"))).toEqual(files);
+    const { code, stderr } = await dinov2(["benchmark", "knn", "--data", "sides", "--out", "results/x", "--backend", "cpu", "--model", "blind.safetensors", ...kept], root);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/is of other features: weights /)]);
   });
 });

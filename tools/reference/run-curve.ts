@@ -1,9 +1,20 @@
 // What one training run shows: its losses by step, k-NN of the checkpoints that it kept, and a linear probe of the last one.
 // A run of ours has `checkpoints/step-0002000/teacher.safetensors`, one of the official code `step-2000/teacher.pth`.
 
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { evaluationSizes, type Evaluator, knnEvaluator, linearEvaluator, vitBackbone, type ClassificationTask } from "@dinov2/evaluation";
+import {
+  type ClassificationTask,
+  type EvaluationContext,
+  evaluationSizes,
+  type Evaluator,
+  FeatureStore,
+  type FrozenBackbone,
+  knnEvaluator,
+  linearEvaluator,
+  vitBackbone,
+} from "@dinov2/evaluation";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import { type Point, pointsOf } from "@dinov2/report";
 import { readMetrics } from "@dinov2/training";
@@ -40,17 +51,13 @@ export async function runCurve(run: string, options: CurveOptions, say: (message
   const checkpoints = await checkpointsOf(run);
   const last = checkpoints.at(-1);
   if (last === undefined) throw new InputError(`${run} has no checkpoint of a teacher; expected the folder of a finished run.`);
-  const knnOf = (weights: string, task: ClassificationTask) =>
-    measured(weights, knnEvaluator({ ks: [NEIGHBOURS] }), `k${NEIGHBOURS}.top1`, task);
   const knn: Point[] = [];
   for (const { step, weights } of checkpoints) {
-    knn.push([step, await knnOf(weights, options.some)]);
-    say(`${basename(run)}, step ${step}: k-NN ${percent(knn.at(-1)![1])} of some images`);
+    const { top1 } = await measured(weights, options.some);
+    knn.push([step, top1]);
+    say(`${basename(run)}, step ${step}: k-NN ${percent(top1)} of some images`);
   }
-  const final = options.linearSteps > 0 && {
-    knn: await knnOf(last.weights, options.all),
-    linear: await measured(last.weights, linearEvaluator({ steps: options.linearSteps }), "linear.top1", options.all),
-  };
+  const final = options.linearSteps > 0 && (await finalMeasures(last.weights, options));
   if (final) say(`${basename(run)}: k-NN ${percent(final.knn)}, linear ${percent(final.linear)}`);
   const curve: RunCurve = { run: basename(run), protocol, loss: pointsOf(await readMetrics(join(run, "metrics.jsonl")), "total_loss"), knn, ...(final && { final }) };
   await writeFileAtomic(kept, JSON.stringify(curve));
@@ -74,16 +81,29 @@ async function checkpointsOf(run: string) {
     .sort((a, b) => a.step - b.step);
 }
 
-async function measured(weights: string, evaluator: Evaluator, wanted: string, task: ClassificationTask): Promise<number> {
+async function finalMeasures(weights: string, { all, linearSteps }: CurveOptions) {
+  const { top1, linear } = await measured(weights, all, linearSteps);
+  return { knn: top1, linear: linear! };
+}
+
+/** k-NN, and with `linearSteps` linear heads on the same features: the images go through the network once. */
+async function measured(weights: string, task: ClassificationTask, linearSteps = 0): Promise<{ top1: number; linear?: number }> {
   const model = await loadModel(weights);
+  const folder = await mkdtemp(join(tmpdir(), "dinov2-curve-"));
   try {
     // The images are as small as the crops: none of their border is cut off.
-    const sizes = evaluationSizes(model.config, { resizeSize: model.config.imageSize });
-    for await (const { metric, value } of evaluator.run(vitBackbone(weights, model, sizes), { task, seed: 0, batchSize: 256 })) {
-      if (metric === wanted) return value;
-    }
+    const backbone = vitBackbone(weights, model, evaluationSizes(model.config, { resizeSize: model.config.imageSize }));
+    const context = { task, seed: 0, batchSize: 256, ...(linearSteps > 0 && { store: new FeatureStore(folder) }) };
+    const top1 = await metricOf(knnEvaluator({ ks: [NEIGHBOURS] }), backbone, context, `k${NEIGHBOURS}.top1`);
+    if (linearSteps === 0) return { top1 };
+    return { top1, linear: await metricOf(linearEvaluator({ steps: linearSteps }), backbone, context, "linear.top1") };
   } finally {
     model.dispose();
+    await rm(folder, { recursive: true });
   }
+}
+
+async function metricOf(evaluator: Evaluator, backbone: FrozenBackbone, context: EvaluationContext, wanted: string): Promise<number> {
+  for await (const { metric, value } of evaluator.run(backbone, context)) if (metric === wanted) return value;
   throw new Error(`The evaluator gave no ${wanted}.`);
 }

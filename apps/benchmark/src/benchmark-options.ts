@@ -1,6 +1,7 @@
 // What the benchmarks of labelled images are told alike.
 
-import { addImageOptions, type Command, parseFraction, SOURCE_FORMS } from "@dinov2/cli";
+import { addImageOptions, type Command, Option, parseFraction, SOURCE_FORMS } from "@dinov2/cli";
+import type { FeatureDtype } from "@dinov2/evaluation";
 import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
 export type { BenchmarkOptions };
@@ -17,7 +18,18 @@ export function addBenchmarkOptions(command: Command): Command {
     .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")
     .option("--split <share>", "share to test on, when --data is one set without sides", parseFraction, 0.2)
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
-  return addImageOptions(command);
+  return addFeatureOptions(addImageOptions(command));
+}
+
+export interface FeatureOptions {
+  readonly featuresDir?: string;
+  readonly featuresDtype: FeatureDtype;
+}
+
+export function addFeatureOptions(command: Command): Command {
+  return command
+    .option("--features-dir <DIR>", "keep features there, go on with those of a run that was stopped, and share them with other benchmarks of the model")
+    .addOption(new Option("--features-dtype <name>", "of the features kept").choices(["float32", "float16"]).default("float32"));
 }
 
 /** Only a command that runs loads the engines. */

@@ -1,9 +1,10 @@
 // `dinov2 benchmark retrieval`: find images of the same thing by their features alone.
 
 import { addCommonOptions, addExamples, addImageOptions, Command, type ImageOptions, SOURCE_FORMS } from "@dinov2/cli";
+import { addFeatureOptions, type FeatureOptions } from "./benchmark-options.ts";
 import type { MeasureOptions } from "./measure.ts";
 
-export interface RetrievalCommandOptions extends MeasureOptions, ImageOptions {
+export interface RetrievalCommandOptions extends MeasureOptions, ImageOptions, FeatureOptions {
   readonly queries?: string;
 }
 
@@ -19,7 +20,7 @@ export function retrievalCommand(): Command {
     .requiredOption("--out <DIR>", "folder for results.json")
     .option("--queries <SRC>", "labelled images to search for (default: each image of the gallery among the others)")
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
-  addImageOptions(command);
+  addFeatureOptions(addImageOptions(command));
   addCommonOptions(command);
   addExamples(
     command,

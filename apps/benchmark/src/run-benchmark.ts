@@ -1,11 +1,12 @@
 // A benchmark of labelled images: the same task and the same summary for every evaluator of whole images.
 
 import { formatDuration, type ImageOptions } from "@dinov2/cli";
-import { fingerprint, openTask, type Evaluator, type OpenedTask } from "@dinov2/evaluation";
+import { FeatureStore, fingerprint, openTask, type Evaluator, type OpenedTask } from "@dinov2/evaluation";
+import type { FeatureOptions } from "./benchmark-options.ts";
 import { measure, type MeasureOptions } from "./measure.ts";
 import { metricTable, type BenchmarkResults } from "./results.ts";
 
-export interface BenchmarkOptions extends MeasureOptions, ImageOptions {
+export interface BenchmarkOptions extends MeasureOptions, ImageOptions, FeatureOptions {
   readonly testData?: string;
   readonly split: number;
 }
@@ -26,7 +27,7 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
       benchmark: evaluator.name,
       open: () => openTask(options),
       run: (backbone, task, listener) =>
-        evaluator.run(backbone, { task, batchSize, seed, ...listener, ...(pixelLimit !== undefined && { pixelLimit }) }),
+        evaluator.run(backbone, { task, batchSize, seed, ...listener, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) }),
       width: ({ width }) => width,
       describe: (task) => ({
         origin: task.origin,
@@ -35,13 +36,21 @@ export async function runBenchmark({ evaluator, protocol, table = metricTable }:
         testImages: task.test.length,
         fingerprint: fingerprint(task),
       }),
-      protocol: ({ imageSizes }) => ({ ...protocol, ...imageSizes, batchSize }),
+      protocol: ({ imageSizes }) => ({ ...protocol, ...imageSizes, batchSize, ...storeProtocol(options) }),
       sets: (task) => task,
       summary: (results, written) => summary(results, table(results.metrics, results.notes), written),
     },
     options,
   );
 }
+
+/** Where features are kept, if anywhere. */
+export function storeOf({ featuresDir, featuresDtype: dtype }: FeatureOptions): { readonly store?: FeatureStore } {
+  return featuresDir === undefined ? {} : { store: new FeatureStore(featuresDir, { dtype }) };
+}
+
+/** Features that were rounded are no longer the model's own. */
+export const storeProtocol = ({ featuresDir, featuresDtype }: FeatureOptions) => (featuresDir === undefined ? {} : { featuresDtype });
 
 function summary({ benchmark, model, data, protocol, seconds }: BenchmarkResults, table: string, written: string): string {
   const leftOut = data.skipped.length > 0 ? `, ${data.skipped.length} left out` : "";

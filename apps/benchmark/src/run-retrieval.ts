@@ -3,6 +3,7 @@
 import { formatDuration } from "@dinov2/cli";
 import { evaluateRetrieval, openRetrievalTask, retrievalFingerprint, type RetrievalTask } from "@dinov2/evaluation";
 import { measure } from "./measure.ts";
+import { storeOf, storeProtocol } from "./run-benchmark.ts";
 import { metricTable, type BenchmarkResults } from "./results.ts";
 import type { RetrievalCommandOptions } from "./retrieval-command.ts";
 
@@ -12,7 +13,7 @@ export async function runRetrieval(options: RetrievalCommandOptions): Promise<vo
     {
       benchmark: "retrieval",
       open: () => openRetrievalTask(options),
-      run: (backbone, task, listener) => evaluateRetrieval(backbone, { task, batchSize, ...listener, ...(pixelLimit !== undefined && { pixelLimit }) }),
+      run: (backbone, task, listener) => evaluateRetrieval(backbone, { task, batchSize, ...listener, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) }),
       width: ({ width }) => width,
       describe: (task) => ({
         origin: task.origin,
@@ -25,6 +26,7 @@ export async function runRetrieval(options: RetrievalCommandOptions): Promise<vo
         ...(options.queries !== undefined && { queries: options.queries }),
         ...imageSizes,
         batchSize,
+        ...storeProtocol(options),
       }),
       summary,
     },

@@ -1,6 +1,7 @@
 // What an evaluator sees of a network: how its images are prepared, and the features it gives. Legend: B images,
 // S side in pixels, D width.
 
+import { createHash } from "node:crypto";
 import type { ChannelOptions, Normalization } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
@@ -26,6 +27,10 @@ export interface FrozenBackbone {
   imageFeatures(images: tf.Tensor4D): tf.Tensor2D;
   /** For probes that read several blocks; missing where there are none. */
   readonly blocks?: BackboneBlocks;
+  /** When the image features are `blocks.features` of so many last blocks; missing when they are the class token of the last. */
+  readonly blockCount?: number;
+  /** SHA-256 of all that the features depend on: two networks that give the same have the same one. */
+  fingerprint?(): Promise<string>;
   /** For probes that ask for every pixel. */
   readonly places?: BackbonePlaces;
 }
@@ -73,8 +78,18 @@ export function vitBackbone(name: string, model: VisionTransformer, imageSizes?:
       depth: model.config.depth,
       features: (images, count) => tf.tidy(() => blockFeatures(model.getIntermediateLayers(images, { n: count, returnClassToken: true }))),
     },
+    fingerprint: () => weightsFingerprint(model),
     places: vitPlaces(model),
   };
+}
+
+async function weightsFingerprint({ config, parameters }: VisionTransformer): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(config));
+  for (const name of [...parameters.keys()].sort()) {
+    const values = await parameters.get(name)!.data();
+    hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
 }
 
 /**
@@ -103,6 +118,7 @@ export function pixelBackbone(side = 16): FrozenBackbone {
     width: 3 * side * side,
     imageSizes: { resizeSize: side, cropSize: side },
     imageFeatures: (images) => tf.reshape(images, [images.shape[0], 3 * side * side]),
+    fingerprint: () => Promise.resolve("pixels"),
     places: pixelPlaces(PIXEL_PATCH),
   };
 }

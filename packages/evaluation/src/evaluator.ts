@@ -6,6 +6,7 @@
 import type { ImageDataset } from "@dinov2/data";
 import type { FrozenBackbone } from "./backbone.ts";
 import type { Detail } from "./details.ts";
+import type { FeatureStore } from "./feature-store.ts";
 
 /** One result: "k10.top1" is 0.79. Shares are 0..1, not per cent. */
 export interface Measurement {
@@ -37,6 +38,8 @@ export interface ReadingOptions extends EvaluationWatcher {
   readonly batchSize?: number;
   /** Pictures with more pixels are left out; the default is that of `@dinov2/data`. */
   readonly pixelLimit?: number;
+  /** Where features are kept on disk, for the next measure of the same network. */
+  readonly store?: FeatureStore;
 }
 
 export interface EvaluationContext extends ReadingOptions {

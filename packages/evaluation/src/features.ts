@@ -21,27 +21,48 @@ export interface ExtractedFeatures {
 }
 
 /**
- * The features of every image of a dataset that can be decoded.
+ * The features of every image of a dataset that can be decoded, through the store of features on disk where there is one.
  * @throws InputError when too many cannot (see `loadEvalImages`), or none can
  */
 export async function extractFeatures(
   backbone: FrozenBackbone,
   dataset: ImageDataset,
-  { batchSize = 32, pixelLimit, stage = "extracting", progress, skipped }: ExtractOptions = {},
+  options: ExtractOptions = {},
 ): Promise<ExtractedFeatures> {
+  if (options.store) return options.store.features(backbone, dataset, options);
   const all = createFeatureMatrix(dataset.length, backbone.width);
   const rows = new Int32Array(dataset.length);
   let count = 0;
-  progress?.(stage, 0, dataset.length);
-  const reading = { batchSize, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
-  for await (const batch of loadEvalImages(dataset, { ...backbone.imageSizes, ...reading })) {
-    all.values.set(await batchFeatures(backbone, batch.images, batch.shape), count * all.width);
-    rows.set(batch.indices, count);
-    count += batch.indices.length;
-    progress?.(stage, batch.seen, dataset.length);
+  for await (const { values, indices } of featureBatches(backbone, dataset, options)) {
+    all.values.set(values, count * all.width);
+    rows.set(indices, count);
+    count += indices.length;
   }
   if (count === 0) throw new InputError(`None of the ${dataset.length} images could be decoded.`);
   return { features: rowRange(all, 0, count), rows: rows.subarray(0, count) };
+}
+
+export interface FeatureBatch {
+  /** [M, D] */
+  readonly values: Float32Array;
+  /** [M] which images of the dataset these are, ascending. */
+  readonly indices: Int32Array;
+  /** Images of the dataset dealt with so far, those left out included. */
+  readonly seen: number;
+}
+
+/** The features of every image that can be decoded, batch by batch. */
+export async function* featureBatches(
+  backbone: FrozenBackbone,
+  dataset: ImageDataset,
+  { batchSize = 32, pixelLimit, stage = "extracting", progress, skipped }: ExtractOptions = {},
+): AsyncGenerator<FeatureBatch> {
+  progress?.(stage, 0, dataset.length);
+  const reading = { batchSize, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+  for await (const { images, shape, indices, seen } of loadEvalImages(dataset, { ...backbone.imageSizes, ...reading })) {
+    yield { values: await batchFeatures(backbone, images, shape), indices, seen };
+    progress?.(stage, seen, dataset.length);
+  }
 }
 
 /** The same with the class of each row and its image's place in the dataset; every image must have a class. */

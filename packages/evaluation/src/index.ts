@@ -27,6 +27,7 @@ export {
 } from "./backbone.ts";
 export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";
 export { reassessedAccuracy, topKAccuracy, type Accuracy } from "./accuracy.ts";
+export { FeatureStore, type FeatureDtype, type FeatureStoreOptions } from "./feature-store.ts";
 export { knnEvaluator, type KnnEvaluatorOptions } from "./knn-evaluator.ts";
 export {
   normalizeRows,

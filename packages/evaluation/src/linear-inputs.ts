@@ -32,7 +32,7 @@ export function linearInputs(backbone: FrozenBackbone, options: LinearInputOptio
   if (blocks === undefined) return { backbone, inputs: [{ name: "image", start: 0, width }] };
   const count = mostBlocks(blocks.depth, options);
   return {
-    backbone: { ...backbone, width: (count + 1) * width, imageFeatures: (images) => blocks.features(images, count) },
+    backbone: { ...backbone, width: (count + 1) * width, blockCount: count, imageFeatures: (images) => blocks.features(images, count) },
     inputs: blockInputs(width, blocks.depth, options),
   };
 }
