@@ -1,0 +1,93 @@
+"""The other side of `npm run crosscheck`: the same numbers from numpy, scikit-learn and faiss, each from its definition.
+
+Says on one line of JSON which libraries there are, then answers one request a line, {"check": NAME, ...}.
+"""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+
+LIBRARIES = {"numpy": np.__version__}
+try:
+    import sklearn
+    from sklearn.linear_model import LogisticRegression
+
+    LIBRARIES["sklearn"] = sklearn.__version__
+except ImportError:
+    pass
+try:
+    import faiss
+
+    LIBRARIES["faiss"] = faiss.__version__
+except ImportError:
+    pass
+
+
+def unit(rows):
+    rows = np.asarray(rows)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def knn(bank, queries, labels, ks, temperature, library):
+    """Neighbours by cosine, and the class with most votes for each k; all weights are of one softmax over the largest k."""
+    bank, queries, labels = unit(bank), unit(queries), np.asarray(labels)
+    k = max(ks)
+    if library == "faiss":
+        index = faiss.IndexFlatIP(bank.shape[1])
+        index.add(bank.astype(np.float32))
+        similarities, rows = index.search(queries.astype(np.float32), k)
+    else:
+        products = queries @ bank.T
+        rows = np.argsort(-products, axis=1, kind="stable")[:, :k]
+        similarities = np.take_along_axis(products, rows, 1)
+    weights = np.exp(similarities.astype(float) / temperature)
+    weights /= weights.sum(1, keepdims=True)
+    one_hot = np.eye(labels.max() + 1)[labels[rows]]
+    votes = {str(n): (weights[:, :n, None] * one_hot[:, :n]).sum(1).argmax(1).tolist() for n in ks}
+    return {"rows": rows.tolist(), "similarities": similarities.tolist(), "predictions": votes}
+
+
+def logistic(x, labels, test, cs):
+    answers = []
+    for c in cs:
+        model = LogisticRegression(C=c, tol=1e-10, max_iter=100000, multi_class="multinomial", solver="newton-cg")
+        answers.append(model.fit(np.asarray(x), labels).predict_proba(np.asarray(test)).tolist())
+    return {"probabilities": answers}
+
+
+def retrieval(gallery, queries, ground_truth):
+    """Means over queries of the area under precision over recall, and of precision among the first, junk taken out."""
+    products = unit(queries) @ unit(gallery).T
+    settings = {"easy": (["easy"], ["hard", "junk"]), "medium": (["easy", "hard"], ["junk"]), "hard": (["hard"], ["easy", "junk"])}
+    answer = {}
+    for name, (positive, ignored) in settings.items():
+        scores = []
+        for row, truth in zip(products, ground_truth):
+            right = set(sum((truth[kind] for kind in positive), []))
+            out = set(sum((truth[kind] for kind in ignored), []))
+            if not right:
+                continue
+            is_right = np.array([image in right for image in np.argsort(-row, kind="stable") if image not in out])
+            precision = np.cumsum(is_right) / np.arange(1, len(is_right) + 1)
+            recall = np.cumsum(is_right) / len(right)
+            area = np.trapz(np.concatenate([[1.0], precision]), np.concatenate([[0.0], recall]))
+            last = np.flatnonzero(is_right).max() + 1
+            scores.append([area] + [precision[min(k, last) - 1] for k in (1, 5, 10)])
+        for score, value in zip(("mAP", "mP@1", "mP@5", "mP@10"), np.mean(scores, 0)):
+            answer[f"{name}.{score}"] = value
+    return answer
+
+
+def main():
+    # Newton's method goes on until rounding stops it, and says so each time.
+    warnings.simplefilter("ignore")
+    print(json.dumps(LIBRARIES), flush=True)
+    checks = {"knn": knn, "logistic": logistic, "retrieval": retrieval}
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(checks[request.pop("check")](**request)), flush=True)
+
+
+main()
