@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dinov2, dinov2Json } from "./command-line.ts";
@@ -134,6 +134,28 @@ describe("dinov2 benchmark retrieval", () => {
     const { metrics, data } = await dinov2Json<BenchmarkResult>([...words, "--queries", "sides/val", "--out", "results/queries"], root);
     expect(metrics["instance.mAP"]).toBe(1);
     expect(data).toMatchObject({ trainImages: 12, testImages: 6, origin: "given as gallery and queries" });
+  });
+});
+
+describe("dinov2 benchmark retrieval of the revisited layout", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  it("takes junk out of the rankings, and scores easy, medium and hard by their own images", async () => {
+    // The query is blue, and so are the first five of the gallery: all of them are nearer than any red one.
+    const imlist = ["blue-1", "blue-2", "blue-3", "blue-4", "blue-5", "red-0", "red-1", "red-2"];
+    await mkdir(join(root, "mini/jpg"), { recursive: true });
+    for (const name of ["blue-0", ...imlist]) await copyFile(join(root, "colours", `${name.replace("-", "/")}.png`), join(root, "mini/jpg", `${name}.jpg`));
+    const gnd = [{ bbx: [2, 2, 30, 30], easy: [0, 1], hard: [5, 6, 7], junk: [2] }];
+    await writeFile(join(root, "mini/gnd_roxford5k.json"), JSON.stringify({ imlist, qimlist: ["blue-0"], gnd }));
+    const words = ["benchmark", "retrieval", "--backend", "cpu", "--model", "pixels", "--data", "roxford5k:mini", "--out", "results/mini"];
+    const { metrics, protocol } = await dinov2Json<BenchmarkResult>(words, root);
+    // Hard: blue 4 and 5 are wrong and first, then come the three: at places 2, 3 and 4.
+    const hard = ((0 + 1 / 3) / 2 + (1 / 3 + 2 / 4) / 2 + (2 / 4 + 3 / 5) / 2) / 3;
+    expect(metrics["hard.mAP"]).toBeCloseTo(hard, 12);
+    expect([metrics["hard.mP@1"], metrics["hard.mP@5"], metrics["hard.mP@10"]]).toEqual([0, 3 / 5, 3 / 5]);
+    expect(protocol).toMatchObject({ averagePrecision: "trapezoids" });
   });
 });
 

@@ -8,12 +8,12 @@ import { metricTable, type BenchmarkResults } from "./results.ts";
 import type { RetrievalCommandOptions } from "./retrieval-command.ts";
 
 export async function runRetrieval(options: RetrievalCommandOptions): Promise<void> {
-  const { batchSize, pixelLimit } = options;
+  const { batchSize, seed, pixelLimit } = options;
   await measure<RetrievalTask>(
     {
       benchmark: "retrieval",
       open: () => openRetrievalTask(options),
-      run: (backbone, task, listener) => evaluateRetrieval(backbone, { task, batchSize, ...listener, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) }),
+      run: (backbone, task, listener) => evaluateRetrieval(backbone, { task, batchSize, seed, ...listener, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) }),
       width: ({ width }) => width,
       describe: (task) => ({
         origin: task.origin,
@@ -28,6 +28,7 @@ export async function runRetrieval(options: RetrievalCommandOptions): Promise<vo
         batchSize,
         ...storeProtocol(options),
       }),
+      sets: ({ gallery, queries }) => ("read" in queries ? {} : { train: gallery, test: queries, classNames: gallery.classNames! }),
       summary,
     },
     options,

@@ -1,7 +1,9 @@
-import { evalTransform, evalTransformOptions } from "@dinov2/data";
+import { evalTransform, evalTransformOptions, type ImageDataset } from "@dinov2/data";
 import { InputError } from "@dinov2/foundation";
 import type { FrozenBackbone } from "../backbone.ts";
+import type { Detail } from "../details.ts";
 import type { EvaluationWatcher, Measurement, ReadingOptions } from "../evaluator.ts";
+import { exampleNeighbours } from "../example-neighbours.ts";
 import { createFeatureMatrix, rowRange } from "../feature-matrix.ts";
 import { batchFeatures, type ExtractedFeatures, extractFeatures } from "../features.ts";
 import { nearestNeighbours } from "../nearest-neighbours.ts";
@@ -10,6 +12,9 @@ import type { CutOuts, RetrievalTask } from "./retrieval-task.ts";
 
 export interface RetrievalContext extends ReadingOptions {
   readonly task: RetrievalTask;
+  readonly seed: number;
+  /** Takes the nearest images of some labelled queries, to look at. */
+  found?(detail: Detail): void | Promise<void>;
 }
 
 /** A score of one query from the places of what is right. */
@@ -49,6 +54,10 @@ export async function* evaluateRetrieval(backbone: FrozenBackbone, context: Retr
   for (const [setting, sum] of sums) {
     const note = `mean of ${sum.queries} queries`;
     for (const [i, name] of Object.keys(scores).entries()) yield { metric: `${setting}.${name}`, value: sum.scores[i]! / sum.queries, note };
+  }
+  if (context.found && !("read" in task.queries) && queries !== gallery) {
+    const labelled = (images: ImageDataset, extracted: ExtractedFeatures) => ({ ...extracted, labels: extracted.rows.map((row) => images.label(row)!) });
+    await context.found(await exampleNeighbours(labelled(task.gallery, gallery), labelled(task.queries, queries), context.seed));
   }
 }
 

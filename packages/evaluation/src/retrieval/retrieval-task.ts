@@ -60,16 +60,16 @@ export async function openRetrievalTask({ data, queries }: RetrievalTaskOptions)
 }
 
 async function labelledTask(data: string, querySource: string | undefined): Promise<RetrievalTask> {
-  const gallery = await openDataset(data);
-  const queries = querySource === undefined ? gallery : await openDataset(querySource);
-  const instances = new Map<string, Set<number>>();
-  for (let image = 0; image < gallery.length; image++) {
-    const name = instanceName(gallery, image, data);
-    instances.set(name, (instances.get(name) ?? new Set()).add(image));
-  }
-  const isIn = (query: number) => instances.get(instanceName(queries, query, querySource ?? data)) ?? new Set<number>();
+  const opened = await openDataset(data);
+  const others = querySource === undefined ? opened : await openDataset(querySource);
+  // Both sides number their own labels; the names say which are the same.
+  const classNames = [...new Set([...(opened.classNames ?? []), ...(others.classNames ?? [])])];
+  const gallery = numbered(opened, classNames, data);
+  const queries = querySource === undefined ? gallery : numbered(others, classNames, querySource);
+  const instances = classNames.map(() => new Set<number>());
+  for (let image = 0; image < gallery.length; image++) instances[gallery.label(image)!]!.add(image);
   const itself = (query: number) => new Set(querySource === undefined ? [query] : []);
-  const relevance = (query: number) => ({ right: without(isIn(query), itself(query)), ignored: itself(query) });
+  const relevance = (query: number) => ({ right: without(instances[queries.label(query)!]!, itself(query)), ignored: itself(query) });
   if (!Array.from({ length: queries.length }, (_, query) => relevance(query)).some(({ right }) => right.size > 0)) {
     throw new InputError(`No image of ${querySource ?? data} has another of its label in ${data}; expected the same class names on both sides.`);
   }
@@ -77,10 +77,15 @@ async function labelledTask(data: string, querySource: string | undefined): Prom
   return { gallery, queries, settings: new Map([["instance", relevance]]), revisited: false, origin };
 }
 
-function instanceName(dataset: ImageDataset, index: number, source: string): string {
-  const label = dataset.label(index);
-  if (label === undefined) throw new InputError(`${source}: image ${dataset.name(index)} has no label; expected one that says what it shows.`);
-  return dataset.classNames![label]!;
+/** The same images with labels as places in `classNames`; each must have one. */
+function numbered(dataset: ImageDataset, classNames: readonly string[], source: string): ImageDataset {
+  const number = new Map(classNames.map((name, place) => [name, place]));
+  const labels = Int32Array.from({ length: dataset.length }, (_, image) => {
+    const label = dataset.label(image);
+    if (label === undefined) throw new InputError(`${source}: image ${dataset.name(image)} has no label; expected one that says what it shows.`);
+    return number.get(dataset.classNames![label]!)!;
+  });
+  return { ...dataset, classNames, label: (image) => labels[image] };
 }
 
 const without = (set: ReadonlySet<number>, out: ReadonlySet<number>) => new Set([...set].filter((element) => !out.has(element)));
