@@ -1,5 +1,5 @@
-// Products of float64 matrices, which no tensor engine here has. Four rows and two columns at a time stay in registers: about ten
-// times as fast as the plain triple loop. Legend: N rows of data, D columns, K classes.
+// Products of float64 matrices, which no tensor engine here has. Four rows and two columns at a time stay in registers.
+// Legend: N rows of data, D columns, K classes.
 
 /** Row-major. Rows and columns are filled up with zeros, so that no product has a rest to care for. */
 export interface Matrix64 {
