@@ -3,6 +3,7 @@
 import { InputError, RandomStream } from "@dinov2/foundation";
 import type { Normalization } from "../augment/normalization.ts";
 import { InfiniteSampler } from "../samplers.ts";
+import { batchesAhead } from "./batches-ahead.ts";
 import type { DepthDataset } from "./dense-dataset.ts";
 import { type DepthCropOptions, drawDepthCrop, renderDepthCrop } from "./depth-crop.ts";
 import { readDepthPair } from "./depth-pair.ts";
@@ -33,14 +34,7 @@ export async function* depthBatches(dataset: DepthDataset, options: DepthBatchOp
   if (dataset.length === 0) throw new InputError("There is no pair of an image and its depths to train on; name a split that has some.");
   const sampler = InfiniteSampler.create({ length: dataset.length, seed: options.seed });
   const random = RandomStream.fromSeed(options.seed).split("depth crops");
-  let next = makeBatch(dataset, sampler, random, options);
-  for (;;) {
-    const batch = await next;
-    next = makeBatch(dataset, sampler, random, options);
-    // A failure is thrown when its turn comes, and by nobody if that never does.
-    next.catch(() => undefined);
-    yield batch;
-  }
+  yield* batchesAhead(() => makeBatch(dataset, sampler, random, options));
 }
 
 async function makeBatch(

@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import sharp from "sharp";
+import { cutOut } from "../cut-out.ts";
 import { decodeImage, DecodeError } from "../decode.ts";
 import type { DepthDataset, DepthMap } from "./dense-dataset.ts";
 
@@ -91,13 +92,8 @@ function cut<Values extends Uint8Array | Float32Array>(
   if (whole.height < height || whole.width < width) {
     throw new InputError(`${file} is ${whole.width} × ${whole.height} pixels; expected at least ${width} × ${height}, the part that is used.`);
   }
-  const [top, left] = [whole.height - height, Math.floor((whole.width - width) / 2)];
-  const values = whole.values.slice(0, height * width * channels) as Values;
-  for (let row = 0; row < height; row++) {
-    const start = ((top + row) * whole.width + left) * channels;
-    values.set(whole.values.subarray(start, start + width * channels), row * width * channels);
-  }
-  return { width, height, values };
+  const part = { top: whole.height - height, left: Math.floor((whole.width - width) / 2), height, width };
+  return { width, height, values: cutOut(whole.values, whole.width, channels, part) };
 }
 
 async function firstList(folder: string, names: readonly string[]): Promise<{ readonly list: string; readonly text: string }> {

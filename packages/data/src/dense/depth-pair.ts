@@ -1,6 +1,7 @@
 import { InputError } from "@dinov2/foundation";
 import type { RgbImage } from "../images.ts";
 import type { DepthDataset, DepthMap } from "./dense-dataset.ts";
+import { readPair } from "./read-pair.ts";
 
 export interface DepthPair {
   readonly image: RgbImage;
@@ -13,18 +14,16 @@ export interface DepthPair {
  * @throws InputError that names the pair
  */
 export async function readDepthPair(dataset: DepthDataset, index: number): Promise<DepthPair> {
-  const [image, map] = await Promise.all([dataset.readImage(index), dataset.readMap(index)]);
+  const pair = await readPair(dataset, index, "depth map");
+  const { map } = pair;
   const fail = (what: string): never => {
     throw new InputError(`${dataset.name(index)}: ${what}`);
   };
-  if (image.width !== map.width || image.height !== map.height) {
-    fail(`the depth map is ${map.width} × ${map.height} pixels and its image ${image.width} × ${image.height}; expected equal sizes, so resize one of them.`);
-  }
   const wrong = map.depths.findIndex((depth) => !(depth >= 0 && depth < Infinity));
   if (wrong >= 0) {
     const [x, y] = [wrong % map.width, Math.floor(wrong / map.width)];
     fail(`the depth at column ${x}, row ${y} is ${map.depths[wrong]}; expected metres, or 0 where nothing was measured.`);
   }
   if (!map.depths.some((depth) => depth > 0)) fail("no depth was measured, all are 0; leave the pair out.");
-  return { image, map };
+  return pair;
 }

@@ -11,6 +11,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
+import { cutOut } from "../cut-out.ts";
 import type { ImageDataset } from "../datasets/dataset.ts";
 import { decodeImage } from "../decode.ts";
 import type { RgbImage } from "../images.ts";
@@ -102,10 +103,5 @@ function cropped(image: RgbImage, [left, top, right, bottom]: readonly number[],
   const [x1, y1] = [Math.min(image.width, Math.round(right!)), Math.min(image.height, Math.round(bottom!))];
   if (x1 <= x0 || y1 <= y0) throw new InputError(`${path}: the query's box ${[left, top, right, bottom].join(", ")} has no pixel of ${image.width} × ${image.height}.`);
   const [width, height] = [x1 - x0, y1 - y0];
-  const data = new Uint8Array(3 * width * height);
-  for (let row = 0; row < height; row++) {
-    const start = 3 * ((y0 + row) * image.width + x0);
-    data.set(image.data.subarray(start, start + 3 * width), 3 * row * width);
-  }
-  return { width, height, data };
+  return { width, height, data: cutOut(image.data, image.width, 3, { top: y0, left: x0, width, height }) };
 }

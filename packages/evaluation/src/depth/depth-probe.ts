@@ -1,11 +1,11 @@
 // A frozen backbone with a depth head on it. Legend: B images, H × W pixels.
 
 import type { DepthBatch } from "@dinov2/data";
-import { InputError, type RandomStream } from "@dinov2/foundation";
+import type { RandomStream } from "@dinov2/foundation";
 import { tf } from "@dinov2/tensor";
 import type { FrozenBackbone } from "../backbone.ts";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
-import { type BackbonePlaces, denseFeatures, type FeatureMap } from "../dense/dense-features.ts";
+import { type BackbonePlaces, denseFeatures, type FeatureMap, requirePlaces } from "../dense/dense-features.ts";
 import type { DepthHead, DepthRange } from "./depth-head.ts";
 import { depthLayers } from "./depth-layers.ts";
 import { gradientLoss, sigLoss } from "./depth-losses.ts";
@@ -29,8 +29,7 @@ export class DepthProbe {
     backbone: FrozenBackbone,
     private readonly options: DepthProbeOptions,
   ) {
-    const { places } = backbone;
-    if (!places) throw new InputError(`${backbone.name} has no features of places; depth needs a vision transformer or pixels.`);
+    const places = requirePlaces(backbone);
     this.places = places;
     const { head, range, random } = options;
     this.layers = head === "lin1" ? [places.depth - 1] : depthLayers(places.depth);
