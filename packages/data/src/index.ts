@@ -1,4 +1,6 @@
 export { openDataset } from "./datasets/open-dataset.ts";
+export { openTestDataset, type TestDataset } from "./datasets/test-dataset.ts";
+export { validationLabelsHint } from "./datasets/imagenet/validation-labels.ts";
 export { atMost, subset, type ImageDataset } from "./datasets/dataset.ts";
 export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";

@@ -9,7 +9,8 @@ import { openCsvManifest } from "./csv-manifest.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { looksLikeGlob, openGlob } from "./glob.ts";
 import { openImageFolder } from "./image-folder.ts";
-import { looksLikeImageNet, openImageNet } from "./imagenet.ts";
+import { looksLikeImageNet, openImageNet } from "./imagenet/imagenet.ts";
+import { looksLikeImageNetTest, openImageNetTest } from "./imagenet/test-sets.ts";
 import { looksLikeParquet, openParquet } from "./parquet/parquet-manifest.ts";
 import { looksLikeShards, openTarShards } from "./tar/tar-shards.ts";
 
@@ -43,6 +44,7 @@ const sourceKinds: readonly SourceKind[] = [
     open: openParquet,
   },
   { describes: "imagenet:DIR, imagenet22k:DIR", matches: looksLikeImageNet, open: openImageNet },
+  { describes: "imagenet-real:DIR, imagenet-v2:DIR, imagenet-a:DIR, imagenet-r:DIR, imagenet-sketch:DIR", matches: looksLikeImageNetTest, open: openImageNetTest },
   { describes: "a glob", matches: (source, entry) => entry === undefined && looksLikeGlob(source), open: openGlob },
 ];
 

@@ -3,9 +3,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
-import type { ImageDataset } from "./dataset.ts";
-import { openImageFolder } from "./image-folder.ts";
-import { archivesIn, openClassArchives } from "./tar/class-archives.ts";
+import type { ImageDataset } from "../dataset.ts";
+import { openImageFolder } from "../image-folder.ts";
+import { archivesIn, openClassArchives } from "../tar/class-archives.ts";
+import { labelledValidation, readValidationLabels } from "./validation-labels.ts";
 
 const grammar = /^(imagenet|imagenet22k):(.+?)(?::split=(train|val))?$/;
 
@@ -16,7 +17,8 @@ export function looksLikeImageNet(source: string): boolean {
 /**
  * `imagenet:DIR`: the training images of ImageNet-1k, from `DIR/train` (folders or archives nXXXXXXXX) or from
  * `DIR/ILSVRC2012_img_train.tar` as it was downloaded. `imagenet:DIR:split=val`: the validation images, from `DIR/val` or
- * `DIR/ILSVRC2012_img_val.tar`, with classes when they lie in folders of classes. `imagenet22k:DIR`: an archive per class.
+ * `DIR/ILSVRC2012_img_val.tar`, with classes when they lie in folders of classes or a file says which they are
+ * (`validation-labels.ts`). In Kaggle's layout `DIR/ILSVRC/Data/CLS-LOC` holds both. `imagenet22k:DIR`: an archive per class.
  */
 export async function openImageNet(source: string): Promise<ImageDataset> {
   const [, layout, folder, split = "train"] = grammar.exec(source) ?? [];
@@ -24,7 +26,15 @@ export async function openImageNet(source: string): Promise<ImageDataset> {
     throw new InputError(`${source}: expected imagenet:DIR, imagenet:DIR:split=val or imagenet22k:DIR.`);
   }
   if (layout === "imagenet22k") return openArchives(folder, source);
-  const images = join(folder, split);
+  const images = await openSplit(folder, split, source);
+  if (split === "train" || images.classNames !== undefined) return images;
+  const labels = await readValidationLabels(folder);
+  return labels ? labelledValidation(images, labels) : images;
+}
+
+async function openSplit(folder: string, split: string, source: string): Promise<ImageDataset> {
+  const kaggle = join(folder, "ILSVRC", "Data", "CLS-LOC", split);
+  const images = (await is("isDirectory", kaggle)) ? kaggle : join(folder, split);
   if (await is("isDirectory", images)) {
     const archives = await archivesIn(images);
     return archives.length > 0 ? openClassArchives(archives) : openImageFolder(images);
