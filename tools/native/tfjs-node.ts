@@ -1,11 +1,11 @@
 // The sources of @tensorflow/tfjs-node, and its kernels as one module. The package itself is not installed: its install
 // script downloads a TensorFlow of 2022, and its front door loads all of TF.js, which replaces our gradients.
-import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build, type Options } from "tsup";
 import { InputError } from "@dinov2/foundation";
+import { unpackNpmPackage } from "../npm-package.ts";
 
 /** The one that goes with our tfjs-core. */
 export const tfjsNodeVersion = "4.22.0";
@@ -21,19 +21,9 @@ function installedSources(): string | undefined {
   }
 }
 
-/** Unpacks the published sources, a quarter of a megabyte, into `folder`; no script of theirs runs. */
-function fetchSources(folder: string): string {
-  const options = ["--prefer-offline", "--ignore-scripts", "--fetch-retries=0", "--loglevel=error"];
-  const { stderr } = spawnSync("npm", ["pack", spec, ...options], { cwd: folder, encoding: "utf8" });
-  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
-  if (archive && spawnSync("tar", ["-xzf", archive], { cwd: folder }).status === 0) return join(folder, "package");
-  const reason = stderr?.match(/code (\w+)/)?.[1] ?? "no npm or tar";
-  throw new InputError(`npm could not fetch the sources of ${spec} (${reason}); where its registry is in reach, \`${getOnce}\` gets them.`);
-}
-
 /** The folder of the sources: those of the installed package, else of one unpacked in `folder`. */
 export function tfjsNodeSources(folder: string): string {
-  const sources = installedSources() ?? fetchSources(folder);
+  const sources = installedSources() ?? unpackNpmPackage(spec, folder, `where its registry is in reach, \`${getOnce}\` gets it`);
   const { version } = JSON.parse(readFileSync(join(sources, "package.json"), "utf8")) as { version: string };
   if (version === tfjsNodeVersion) return sources;
   throw new InputError(`@tensorflow/tfjs-node ${version} is installed, but our tfjs-core needs ${tfjsNodeVersion}: \`${getOnce}\``);
