@@ -9,7 +9,7 @@ export type { BenchmarkOptions };
 /** Which model, which images, where the results go. */
 export function addBenchmarkOptions(command: Command): Command {
   command
-    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for shrunk pictures as a baseline")
+    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth, Hugging Face folder or tfjs:DIR of TF.js layers; or pixels, for shrunk pictures as a baseline")
     .requiredOption(
       "--data <SRC>",
       `labelled images: a folder with train and val (or test) in it, class folders, or another source with labels (${SOURCE_FORMS})`,

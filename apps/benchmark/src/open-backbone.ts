@@ -2,9 +2,10 @@
 
 import type { CommonOptions, ImageOptions } from "@dinov2/cli";
 import { evaluationSizes, pixelBackbone, vitBackbone, type FrozenBackbone } from "@dinov2/evaluation";
-import { RandomStream } from "@dinov2/foundation";
+import { InputError, RandomStream } from "@dinov2/foundation";
 import { imageReadingOf } from "@dinov2/training";
 import { loadModel, VisionTransformer } from "@dinov2/vit";
+import { openLayersBackbone } from "./open-layers-backbone.ts";
 
 export interface BackboneOptions extends Pick<CommonOptions, "seed">, Pick<ImageOptions, "size" | "resize"> {
   readonly model: string;
@@ -13,9 +14,13 @@ export interface BackboneOptions extends Pick<CommonOptions, "seed">, Pick<Image
   readonly whole?: boolean;
 }
 
-/** The network of a file or run folder, with fresh weights when it is to be untrained; the name "pixels" is no network at all. */
+/** The network of a file or run folder, with fresh weights when it is to be untrained; "tfjs:…" is one of TF.js layers; "pixels" is no network at all. */
 export async function openBackbone({ model: source, untrained, size, resize, whole = false, seed }: BackboneOptions): Promise<FrozenBackbone> {
   if (source === "pixels") return pixelBackbone(size ?? 16);
+  if (source.startsWith("tfjs:")) {
+    if (untrained) throw new InputError(`${source} cannot be made anew from random weights; leave --untrained out.`);
+    return openLayersBackbone(source, { cropSize: size, resizeSize: resize });
+  }
   const loaded = await loadModel(source);
   const sizes = { ...evaluationSizes(loaded.config, { cropSize: size, resizeSize: resize, whole }), ...(await imageReadingOf(source)) };
   if (!untrained) return vitBackbone(source, loaded, sizes);

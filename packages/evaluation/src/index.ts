@@ -25,6 +25,7 @@ export {
   type FrozenBackbone,
   type ImageSizes,
 } from "./backbone.ts";
+export { layersBackbone, type LayersBackboneOptions } from "./layers-backbone.ts";
 export { extractFeatures, extractLabelled, type ExtractedFeatures, type ExtractOptions } from "./features.ts";
 export { reassessedAccuracy, topKAccuracy, type Accuracy } from "./accuracy.ts";
 export { FeatureStore, type FeatureDtype, type FeatureStoreOptions } from "./feature-store.ts";

@@ -53,6 +53,8 @@ export { openSafetensors, readSafetensorsHeader, SafetensorsFile, type Safetenso
 export { safetensorsContent, writeSafetensors, type NamedTensors, type SafetensorsTensor } from "./safetensors/writer.ts";
 export type { SafetensorsDtype, TypedArray } from "./safetensors/dtypes.ts";
 
+export { openLayersModel, type LayersModel } from "./layers-model/layers-model.ts";
+
 export { openPth, type PthFile } from "./pth/reader.ts";
 export { PthTensor } from "./pth/tensor-layout.ts";
 export type { PthValue } from "./pth/unpickle.ts";
