@@ -21,7 +21,8 @@ describe("dinov2 benchmark knn", () => {
 
   it("tells two colours apart by pixels, and writes what it prints", async () => {
     const { written, ...result } = await knn("--model", "pixels", "--data", "sides", "--out", "results/pixels", "--ks", "1,3");
-    expect(result.metrics).toEqual({ "k1.top1": 1, "k1.top5": 1, "k3.top1": 1, "k3.top5": 1 });
+    expect(result.metrics).toEqual(
+      { "k1.top1": 1, "k1.top5": 1, "k1.mean_per_class": 1, "k3.top1": 1, "k3.top5": 1, "k3.mean_per_class": 1 });
     expect(result.data).toMatchObject({ trainImages: 12, testImages: 6, origin: "folders train and val" });
     expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(result);
   });
@@ -31,7 +32,7 @@ describe("dinov2 benchmark knn", () => {
     const { code, stdout } = await dinov2([...words, "--backend", "cpu", "--split", "0.25", "--ks", "5"], root);
     expect(code).toBe(0);
     expect(stdout).toMatch(/18 train and 6 test images in 2 classes\n\(random 0\.25 of each class to test on, seed 0\)/);
-    expect(stdout).toMatch(/ +top1 +top5\nk5 +\d+\.\d % +100\.0 %\n/);
+    expect(stdout).toMatch(/ +top1 +top5 +mean_per_class\nk5 +(\d+\.\d %) +100\.0 % +\1\n/);
     const result = JSON.parse(await readFile(join(root, "results/split/results.json"), "utf8")) as BenchmarkResult;
     expect(result.protocol).toMatchObject({ ks: [5], temperature: 0.07, cropSize: 32, resizeSize: 37 });
     expect(result.data.fingerprint).toMatch(/^[0-9a-f]{64}$/);
@@ -71,7 +72,7 @@ describe("dinov2 benchmark linear", () => {
   it("reads the blocks that there are, one head for each rate, and writes what it prints", async () => {
     const { written, ...result } = await linear("--model", "model.safetensors", "--out", "results/model", "--learning-rates", "0.000001,1");
     const heads = ["b1.lr0.000001", "b1.lr1", "b1.avg.lr0.000001", "b1.avg.lr1"]; // 4 blocks are more than the model's 2
-    const names = ["linear", ...heads.map((head) => `linear.${head}`)].flatMap((name) => [`${name}.top1`, `${name}.top5`]);
+    const names = ["linear", ...heads.map((head) => `linear.${head}`)].flatMap((name) => [`${name}.top1`, `${name}.top5`, `${name}.mean_per_class`]);
     expect(Object.keys(result.metrics)).toEqual(names);
     expect(result.metrics["linear.top1"]).toBe(1);
     expect(result.notes["linear.top1"]).toMatch(
@@ -83,8 +84,8 @@ describe("dinov2 benchmark linear", () => {
   it("selects on held-out training images, and says so", async () => {
     const words = ["--model", "pixels", "--out", "results/held-out", "--learning-rates", "0.1", "--select-on", "held-out"];
     const { metrics, notes } = await linear(...words, "--held-out", "0.2");
-    expect(Object.keys(metrics)).toEqual(
-      ["linear.top1", "linear.top5", "linear.image.lr0.1.top1", "linear.image.lr0.1.top5", "linear.image.lr0.1.heldout"]);
+    const rows = ["linear", "linear.image.lr0.1"].flatMap((name) => [`${name}.top1`, `${name}.top5`, `${name}.mean_per_class`]);
+    expect(Object.keys(metrics)).toEqual([...rows, "linear.image.lr0.1.heldout"]);
     expect(notes["linear.top1"]).toBe("head image.lr0.1, the best of 1 on training images held out");
   });
 
@@ -106,7 +107,7 @@ describe("dinov2 benchmark logistic", () => {
   it("chooses C on held-out training images, of images resized to the crop, and writes what it prints", async () => {
     const words = ["--model", "model.safetensors", "--data", "sides", "--out", "results/logistic", "--cs", "0.001,1,1000", "--held-out", "0.2"];
     const { written, ...result } = await logistic(...words);
-    expect(Object.keys(result.metrics)).toEqual(["logistic.top1", "logistic.top5", "logistic.heldout"]);
+    expect(Object.keys(result.metrics)).toEqual(["logistic.top1", "logistic.top5", "logistic.mean_per_class", "logistic.heldout"]);
     expect(result.metrics["logistic.top1"]).toBe(1); // blue and red
     expect(result.notes["logistic.top1"]).toMatch(/^C (0\.00100|1\.00|1\.00e\+3), the best of 3 on training images held out$/);
     expect(result.protocol).toMatchObject({ cs: [0.001, 1, 1000], heldOutShare: 0.2, cropSize: 32, resizeSize: 32 });

@@ -11,7 +11,7 @@ const testShare = 0.2;
 
 /**
  * Opens the images that a recipe's `watch` section names: those that vote and those that are tested, from the training images
- * where it names none. Its measures are `knn_top1` and `knn_top5`, shares of 1.
+ * where it names none. Its measures are `knn_top1`, `knn_top5` and `knn_mean_per_class`, shares of 1.
  * @param data the training images
  * @returns nothing when the recipe wants no evaluation
  * @throws InputError for images without classes, or none on one side
@@ -34,7 +34,7 @@ export async function openKnnEvaluation(recipe: Recipe, data: string): Promise<R
       const backbone = vitBackbone("teacher", model, { ...evaluationSizes(model.config), ...imageReading(recipe) });
       const context = { task, seed, pixelLimit: recipe.data.pixelLimit };
       for await (const { metric, value } of knnEvaluator({ ks }).run(backbone, context)) {
-        // k20.top1, k20.top5, then those of more neighbours; with fewer than 20 images of all of them.
+        // Those of k20, then those of more neighbours; with fewer than 20 images of all of them.
         measures[metric.replace(/^k\d+\./, "knn_")] ??= value;
       }
       return measures;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { reassessedAccuracy, topKAccuracy } from "./accuracy.ts";
+import { bestBy, rankScore, reassessedAccuracy, scoreRows, topKAccuracy } from "./accuracy.ts";
 
 // Best first: classes 0, 1, 2; 2, 1, 0; 1, 0, 2 (of equal scores the smaller number comes first).
 const scores = Float32Array.of(3, 2, 1, 1, 2, 3, 0, 1, 0);
@@ -15,4 +15,19 @@ it("the mean over classes counts each class once, and leaves out those without a
 it("several right classes: one among the best is enough, and rows without any do not count", () => {
   expect(reassessedAccuracy(scores, [[2, 0], [], [2]], 1)).toBe(1 / 2);
   expect(reassessedAccuracy(scores, [[], [], []], 1)).toBeNaN();
+});
+
+it("a score has the shares of rows, and the mean over classes that occur, as rows of results", () => {
+  const { predictions, ...score } = rankScore(Int32Array.of(0, 0, 1), 3, (row) => scores.subarray(3 * row, 3 * row + 3));
+  expect([...predictions]).toEqual([0, 2, 1]);
+  expect(scoreRows("k1", score)).toEqual([
+    { metric: "k1.top1", value: 2 / 3 },
+    { metric: "k1.top5", value: 1 },
+    { metric: "k1.mean_per_class", value: 3 / 4 },
+  ]);
+});
+
+it("the best is the first of those with most of what is asked for", () => {
+  const scores = [[0.5, 0.9], [0.7, 0.6], [0.7, 0.9]].map(([top1, meanPerClass]) => ({ top1: top1!, top5: 1, meanPerClass: meanPerClass! }));
+  expect([bestBy(scores), bestBy(scores, "meanPerClass")]).toEqual([1, 0]);
 });

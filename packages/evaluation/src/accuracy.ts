@@ -1,6 +1,7 @@
 // How often the right class is among the k best. Legend: N rows, C classes.
 
-import { classesBefore } from "./rank.ts";
+import type { Measurement } from "./evaluator.ts";
+import { argmax, classesBefore } from "./rank.ts";
 
 export interface Accuracy {
   /** The share of rows that are right: what is reported on ImageNet. */
@@ -11,6 +12,92 @@ export interface Accuracy {
   readonly perClass: Float64Array;
 }
 
+/** How well scores of classes tell the labels. */
+export interface RankScore {
+  /** Shares of rows whose class is the best, or among the best five. */
+  readonly top1: number;
+  readonly top5: number;
+  /** The mean over the classes that occur of each one's own top-1. */
+  readonly meanPerClass: number;
+}
+
+/** What a set is reported by, and settings are selected by. */
+export type AccuracyMetric = "top1" | "meanPerClass";
+
+/** The place of the best score; of equal ones the first. */
+export function bestBy(scores: readonly RankScore[], metric: AccuracyMetric = "top1"): number {
+  return scores.reduce((best, score, i) => (score[metric] > scores[best]![metric] ? i : best), 0);
+}
+
+/** A score's rows of the results: "k20.top1", "k20.top5", "k20.mean_per_class". */
+export function scoreRows(of: string, { top1, top5, meanPerClass }: RankScore): Measurement[] {
+  return Object.entries({ top1, top5, mean_per_class: meanPerClass }).map(([name, value]) => ({ metric: `${of}.${name}`, value }));
+}
+
+/** For a note that says what was the best: nothing of the usual metric. */
+export const byMetric = (metric: AccuracyMetric) => (metric === "meanPerClass" ? "by mean accuracy per class " : "");
+
+/** Counts rows that are right, class by class. */
+export class AccuracyCounts {
+  private readonly right: Float64Array;
+  private readonly all: Float64Array;
+
+  constructor(classCount: number) {
+    [this.right, this.all] = [new Float64Array(classCount), new Float64Array(classCount)];
+  }
+
+  add(label: number, isRight: boolean): void {
+    this.all[label]! += 1;
+    if (isRight) this.right[label]! += 1;
+  }
+
+  accuracy(): Accuracy {
+    const perClass = this.right.map((count, label) => count / this.all[label]!);
+    const occurring = perClass.filter((share) => !Number.isNaN(share));
+    return { micro: sum(this.right) / sum(this.all), macro: sum(occurring) / occurring.length, perClass };
+  }
+}
+
+/** Counts rows by the place of their class among the scores. */
+export class RankCounts {
+  private readonly first: AccuracyCounts;
+  private readonly amongFive: AccuracyCounts;
+
+  constructor(classCount: number) {
+    [this.first, this.amongFive] = [new AccuracyCounts(classCount), new AccuracyCounts(classCount)];
+  }
+
+  /** @param scores [C] of a row */
+  add(scores: ArrayLike<number>, label: number): void {
+    const before = classesBefore(scores, label);
+    this.first.add(label, before < 1);
+    this.amongFive.add(label, before < 5);
+  }
+
+  score(): RankScore {
+    const { micro: top1, macro: meanPerClass } = this.first.accuracy();
+    return { top1, top5: this.amongFive.accuracy().micro, meanPerClass };
+  }
+}
+
+/**
+ * The score of all rows and [N] the best class of each.
+ * @param scoresOf [C] the scores of a row, which the next call may overwrite
+ */
+export function rankScore(
+  labels: Int32Array,
+  classCount: number,
+  scoresOf: (row: number) => ArrayLike<number>,
+): RankScore & { readonly predictions: Int32Array } {
+  const counts = new RankCounts(classCount);
+  const predictions = labels.map((label, row) => {
+    const scores = scoresOf(row);
+    counts.add(scores, label);
+    return argmax(scores);
+  });
+  return { ...counts.score(), predictions };
+}
+
 /**
  * A row is right when fewer than `k` classes come before its own.
  * @param scores [N, C], row-major
@@ -18,15 +105,12 @@ export interface Accuracy {
  */
 export function topKAccuracy(scores: Float32Array, labels: ArrayLike<number>, k: number): Accuracy {
   const classCount = scores.length / labels.length;
-  const [right, all] = [new Float64Array(classCount), new Float64Array(classCount)];
+  const counts = new AccuracyCounts(classCount);
   for (let row = 0; row < labels.length; row++) {
-    const label = labels[row]!;
-    all[label]! += 1;
-    if (classesBefore(scores.subarray(row * classCount, (row + 1) * classCount), label) < k) right[label]! += 1;
+    const ofRow = scores.subarray(row * classCount, (row + 1) * classCount);
+    counts.add(labels[row]!, classesBefore(ofRow, labels[row]!) < k);
   }
-  const perClass = right.map((count, label) => count / all[label]!);
-  const occurring = perClass.filter((share) => !Number.isNaN(share));
-  return { micro: sum(right) / labels.length, macro: sum(occurring) / occurring.length, perClass };
+  return counts.accuracy();
 }
 
 /**

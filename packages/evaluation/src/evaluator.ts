@@ -4,6 +4,7 @@
 // sees of a network; `features.ts`, images to a feature matrix; `knn.ts`, the first measure.
 
 import type { ImageDataset } from "@dinov2/data";
+import type { AccuracyMetric } from "./accuracy.ts";
 import type { FrozenBackbone } from "./backbone.ts";
 import type { Detail } from "./details.ts";
 import type { FeatureStore } from "./feature-store.ts";
@@ -22,6 +23,8 @@ export interface ClassificationTask {
   readonly test: ImageDataset;
   /** More labelled images, to choose settings on; without them a part of `train` serves. */
   readonly selection?: ImageDataset;
+  /** What settings are selected by; top-1 when missing. */
+  readonly metric?: AccuracyMetric;
 }
 
 /** Where an evaluator reports what it is doing, for long work. */

@@ -1,4 +1,5 @@
 import { RandomStream } from "@dinov2/foundation";
+import { bestBy, type RankScore, scoreRows } from "./accuracy.ts";
 import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
@@ -27,7 +28,7 @@ export function knnEvaluator({ perClass = [], tries = 1, ...options }: KnnEvalua
       const scores = await knnClassify(train, test, options);
       yield* measurements("", [scores]);
       if (context.found) {
-        const best = scores.reduce((most, score) => (score.top1 > most.top1 ? score : most));
+        const best = scores[bestBy(scores, context.task.metric)]!;
         const mixed = confusion(`k${best.k}`, test.labels, best.predictions);
         for (const detail of [mixed, classAccuracies(mixed), await exampleNeighbours(train, test, context.seed)]) {
           await context.found(detail);
@@ -61,9 +62,7 @@ async function fewShotScores(
 /** The mean over tries of each metric. */
 function* measurements(prefix: string, tries: readonly (readonly KnnScore[])[]): Iterable<Measurement> {
   for (const [i, { k }] of tries[0]!.entries()) {
-    for (const place of ["top1", "top5"] as const) {
-      const sum = tries.reduce((total, scores) => total + scores[i]![place], 0);
-      yield { metric: `${prefix}k${k}.${place}`, value: sum / tries.length };
-    }
+    const mean = (number: keyof RankScore) => tries.reduce((total, scores) => total + scores[i]![number], 0) / tries.length;
+    yield* scoreRows(`${prefix}k${k}`, { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") });
   }
 }

@@ -2,9 +2,9 @@
 // (arXiv 2304.07193, section 7.1; official file `dinov2/eval/knn.py`). Legend: N training rows, Q test rows,
 // C classes, K the largest k.
 
+import { type RankScore, rankScore } from "./accuracy.ts";
 import type { LabelledFeatures } from "./feature-matrix.ts";
 import { nearestNeighbours, type SearchOptions } from "./nearest-neighbours.ts";
-import { type RankScore, rankScore } from "./rank.ts";
 import type { Neighbours } from "./top-k.ts";
 
 export const OFFICIAL_KS: readonly number[] = [10, 20, 100, 200];
@@ -18,6 +18,8 @@ export interface KnnOptions extends SearchOptions {
 
 export interface KnnScore extends RankScore {
   readonly k: number;
+  /** [Q] the best class of each row */
+  readonly predictions: Int32Array;
 }
 
 /** The ks that a bank of `count` rows can answer, ascending; at least one, which is then `count` itself. */
@@ -91,7 +93,7 @@ function score(
     sumVotes(votes, query, k, neighbours, weights, trainLabels);
     return votes;
   };
-  return { k, ...rankScore(testLabels, votesOf) };
+  return { k, ...rankScore(testLabels, classCount, votesOf) };
 }
 
 function maximum(...arrays: readonly Int32Array[]): number {

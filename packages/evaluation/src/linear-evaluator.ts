@@ -1,4 +1,5 @@
 import { type ImageDataset, subset } from "@dinov2/data";
+import { type AccuracyMetric, bestBy, byMetric, scoreRows } from "./accuracy.ts";
 import type { FrozenBackbone } from "./backbone.ts";
 import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
@@ -30,8 +31,8 @@ export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptio
 
 /**
  * Linear classifiers on the frozen features, one for each learning rate, number of blocks and pooling, 52 as it comes.
- * Metrics: `linear.top1` of the selected head, with a note that names it; `linear.b4.avg.lr0.01.top1` of every head, and
- * `….heldout` where heads are selected on held-out images.
+ * Metrics: `linear.top1`, `.top5` and `.mean_per_class` of the selected head, with a note that names it;
+ * `linear.b4.avg.lr0.01.top1` and so on of every head, and `….heldout`, what it is selected by, where that is on held-out images.
  */
 export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...options }: LinearEvaluatorOptions = {}): Evaluator {
   return {
@@ -39,7 +40,7 @@ export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...opti
     async *run(backbone, context) {
       const { train, test } = context.task;
       const sides = selectOn === "test" ? { train, test } : { test, ...holdOut(train, heldOutShare, context.seed) };
-      yield* measurements(await scores(backbone, sides, options, context));
+      yield* measurements(await scores(backbone, sides, options, context), context.task.metric);
     },
   };
 }
@@ -85,7 +86,7 @@ async function scores(
     const ofTest = await scoreHeads(groups, rows.test);
     const found = { test: ofTest, ...(rows.heldOut && { heldOut: await scoreHeads(groups, rows.heldOut) }) };
     if (context.found) {
-      const best = selectedHead(found);
+      const best = selectedHead(found, context.task.metric);
       const mixed = confusion(ofTest[best]!.head, rows.test.labels, await predictHead(groups, best, rows.test));
       await context.found(mixed);
       await context.found(classAccuracies(mixed));
@@ -97,21 +98,17 @@ async function scores(
 }
 
 /** The first of the best: fewer blocks, no pooling, the smaller rate. */
-function selectedHead({ test, heldOut }: ScoresOfHeads): number {
-  const selection = heldOut ?? test;
-  return selection.reduce((most, { top1 }, i) => (top1 > selection[most]!.top1 ? i : most), 0);
-}
+const selectedHead = ({ test, heldOut }: ScoresOfHeads, metric?: AccuracyMetric) => bestBy(heldOut ?? test, metric);
 
-function* measurements({ test, heldOut }: ScoresOfHeads): Iterable<Measurement> {
-  const best = selectedHead(heldOut ? { test, heldOut } : { test });
+function* measurements(scores: ScoresOfHeads, metric: AccuracyMetric = "top1"): Iterable<Measurement> {
+  const { test, heldOut } = scores;
+  const best = selectedHead(scores, metric);
   const chosenOn = heldOut ? "training images held out" : "the test images themselves";
-  const note = `head ${test[best]!.head}, the best of ${test.length} on ${chosenOn}${atTheEdge(test, best)}`;
-  yield { metric: "linear.top1", value: test[best]!.top1, note };
-  yield { metric: "linear.top5", value: test[best]!.top5, note };
-  for (const [i, { head, top1, top5 }] of test.entries()) {
-    yield { metric: `linear.${head}.top1`, value: top1 };
-    yield { metric: `linear.${head}.top5`, value: top5 };
-    if (heldOut) yield { metric: `linear.${head}.heldout`, value: heldOut[i]!.top1 };
+  const note = `head ${test[best]!.head}, the best of ${test.length} ${byMetric(metric)}on ${chosenOn}${atTheEdge(test, best)}`;
+  yield* scoreRows("linear", test[best]!).map((row) => ({ ...row, note }));
+  for (const [i, score] of test.entries()) {
+    yield* scoreRows(`linear.${score.head}`, score);
+    if (heldOut) yield { metric: `linear.${score.head}.heldout`, value: heldOut[i]![metric] };
   }
 }
 

@@ -4,10 +4,10 @@
 import { RandomStream } from "@dinov2/foundation";
 import { cosineSchedule } from "@dinov2/optim";
 import { tf } from "@dinov2/tensor";
+import { RankCounts, type RankScore } from "./accuracy.ts";
 import { type LabelledFeatures, rowRange } from "./feature-matrix.ts";
 import { LinearHeads, oneHotRows } from "./linear-heads.ts";
 import type { LinearInput } from "./linear-inputs.ts";
-import { classesBefore } from "./rank.ts";
 
 export const OFFICIAL_LEARNING_RATES: readonly number[] = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
 export const OFFICIAL_STEPS = 12_500;
@@ -25,14 +25,11 @@ export interface TrainHeadsOptions extends LinearTraining {
 }
 
 /** How one head does. */
-export interface HeadScore {
+export interface HeadScore extends RankScore {
   /** "b4.avg.lr0.01" */
   readonly head: string;
   /** As the grid has it. */
   readonly learningRate: number;
-  /** Shares of rows whose class is the best, or among the best five. */
-  readonly top1: number;
-  readonly top5: number;
 }
 
 /**
@@ -78,13 +75,12 @@ function stepHeads(groups: readonly LinearHeads[], { features, labels }: Labelle
 
 /** The accuracies of all heads on other rows, in the order of the groups and of their learning rates. */
 export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledFeatures, block = 512): Promise<HeadScore[]> {
-  const hits = groups.map(({ learningRates }) => learningRates.map(() => ({ top1: 0, top5: 0 })));
+  const counts = groups.map(({ learningRates, classCount }) => learningRates.map(() => new RankCounts(classCount)));
   await inBlocks(rows, block, async (batch, start) => {
-    for (const [i, group] of groups.entries()) await countHits(group, batch, rows.labels.subarray(start), hits[i]!);
+    for (const [i, group] of groups.entries()) await countRanks(group, batch, rows.labels.subarray(start), counts[i]!);
   });
-  const share = (count: number) => count / rows.features.count;
   return groups.flatMap(({ names, learningRates }, i) =>
-    hits[i]!.map(({ top1, top5 }, head) => ({ head: names[head]!, learningRate: learningRates[head]!, top1: share(top1), top5: share(top5) })));
+    counts[i]!.map((ofHead, head) => ({ head: names[head]!, learningRate: learningRates[head]!, ...ofHead.score() })));
 }
 
 /** [rows] the best class of each row by one head, whose place is that in `scoreHeads`. */
@@ -119,22 +115,13 @@ async function inBlocks({ features }: LabelledFeatures, block: number, see: (bat
   }
 }
 
-async function countHits(
-  group: LinearHeads,
-  batch: tf.Tensor2D,
-  labels: Int32Array,
-  hits: readonly { top1: number; top5: number }[],
-): Promise<void> {
+async function countRanks(group: LinearHeads, batch: tf.Tensor2D, labels: Int32Array, counts: readonly RankCounts[]): Promise<void> {
   const { classCount } = group;
   const logits = group.logits(batch); // [B, H C]
   try {
     const values = (await logits.data()) as Float32Array;
     for (let row = 0, start = 0; row < batch.shape[0]; row++) {
-      for (const hit of hits) {
-        const before = classesBefore(values.subarray(start, (start += classCount)), labels[row]!);
-        if (before < 1) hit.top1++;
-        if (before < 5) hit.top5++;
-      }
+      for (const ofHead of counts) ofHead.add(values.subarray(start, (start += classCount)), labels[row]!);
     }
   } finally {
     logits.dispose();

@@ -1,8 +1,8 @@
+import { bestBy, byMetric, rankScore, scoreRows } from "../accuracy.ts";
 import { classAccuracies, confusion } from "../details.ts";
 import type { EvaluationContext, Evaluator } from "../evaluator.ts";
 import { joinLabelled, type LabelledFeatures, selectLabelled } from "../feature-matrix.ts";
 import { extractLabelled } from "../features.ts";
-import { type RankScore, rankScore } from "../rank.ts";
 import { heldOutRows } from "../splits.ts";
 import { logisticLogits, type LogisticModel, LogisticRegression, OFFICIAL_CS, OFFICIAL_ITERATIONS } from "./logistic-regression.ts";
 
@@ -19,8 +19,8 @@ const SELECTION_TOLERANCE = 1e-8;
 
 /**
  * Logistic regression on the class token as it is, of all training images at once. C is selected on a part of them (or on the
- * task's own images to select on), then everything is fitted again. Metrics: `logistic.top1` and `.top5`, with a note of C, and
- * `logistic.heldout`, the accuracy that C was selected by; that of every C is a curve among the details.
+ * task's own images to select on), then everything is fitted again. Metrics: `logistic.top1`, `.top5` and `.mean_per_class`, with a note
+ * of C, and `logistic.heldout`, the accuracy that C was selected by; that of every C is a curve among the details.
  *
  * Source: arXiv 2304.07193, section 7.1; `dinov2/eval/log_regression.py`.
  */
@@ -37,19 +37,19 @@ export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_I
       const sides = selection ? { fitted: train, selection } : heldOutSides(train, heldOutShare, context.seed, groups);
 
       const tried = await scoreAll({ ...sides, cs: [...new Set(cs)].sort((a, b) => a - b), classCount, maxIterations }, context);
-      const best = tried.reduce((most, one) => (one.top1 > most.top1 ? one : most)); // the smaller C of equal ones
+      const { metric = "top1" } = task;
+      const best = tried[bestBy(tried, metric)]!; // the smaller C of equal ones
       const everything = selection ? joinLabelled(train, selection) : train;
       const { model } = new LogisticRegression(everything, classCount).fit(best.c, { maxIterations });
       const score = scoreModel(model, test);
 
-      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} on ${selection ? "images given to select on" : "training images held out"}`;
-      yield { metric: "logistic.top1", value: score.top1, note };
-      yield { metric: "logistic.top5", value: score.top5, note };
-      yield { metric: "logistic.heldout", value: best.top1, note: "of the selected C, which is selected by it" };
+      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${selection ? "images given to select on" : "training images held out"}`;
+      yield* scoreRows("logistic", score).map((row) => ({ ...row, note }));
+      yield { metric: "logistic.heldout", value: best[metric], note: "of the selected C, which is selected by it" };
       const mixed = confusion("logistic", test.labels, score.predictions);
       await found?.(mixed);
       await found?.(classAccuracies(mixed));
-      await found?.({ detail: "curve", title: "Accuracy on the images that C is selected on", xName: "log10 C", points: tried.map(({ c, top1 }) => [Math.log10(c), top1]) });
+      await found?.({ detail: "curve", title: "Accuracy on the images that C is selected on", xName: "log10 C", points: tried.map((one) => [Math.log10(one.c), one[metric]]) });
     },
   };
 }
@@ -74,7 +74,7 @@ interface Path extends Sides {
 async function scoreAll(
   { fitted, selection, cs, classCount, maxIterations }: Path,
   { progress }: EvaluationContext,
-): Promise<(RankScore & { readonly c: number })[]> {
+): Promise<(ModelScore & { readonly c: number })[]> {
   const regression = new LogisticRegression(fitted, classCount);
   const scores = [];
   let from: LogisticModel | undefined;
@@ -89,7 +89,9 @@ async function scoreAll(
   return scores;
 }
 
-function scoreModel(model: LogisticModel, { features, labels }: LabelledFeatures): RankScore {
+type ModelScore = ReturnType<typeof rankScore>;
+
+function scoreModel(model: LogisticModel, { features, labels }: LabelledFeatures): ModelScore {
   const logits = logisticLogits(model, features);
-  return rankScore(labels, (row) => logits.subarray(row * model.classCount, (row + 1) * model.classCount));
+  return rankScore(labels, model.classCount, (row) => logits.subarray(row * model.classCount, (row + 1) * model.classCount));
 }
