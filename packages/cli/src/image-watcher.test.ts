@@ -25,6 +25,14 @@ describe("ImageWatcher", () => {
     expect(watcher.skippedImages.map(({ name }) => name)).toEqual(["a.jpg", "b.jpg"]);
   });
 
+  it("counts what is no image in its own unit", () => {
+    const { written, stream } = recorder();
+    const watcher = new ImageWatcher(stream);
+    watcher.progress("selecting C", 3, 45, "values");
+    watcher.finish();
+    expect(written[0]).toMatch(/^selecting C: 3 values in /);
+  });
+
   it("says nothing when no image is through", () => {
     const { written, stream } = recorder();
     const watcher = new ImageWatcher(stream);

@@ -16,12 +16,12 @@ export class ImageWatcher {
 
   constructor(private readonly stream?: ProgressOptions["stream"]) {}
 
-  /** `done` of `total` images of a stage are dealt with; 0 begins the stage. */
-  readonly progress = (stage: string, done: number, total: number): void => {
+  /** `done` of `total` images of a stage, or of what `unit` says, are dealt with; 0 begins the stage. */
+  readonly progress = (stage: string, done: number, total: number, unit = "images"): void => {
     if (this.bar?.stage !== stage) {
       this.bar?.progress.finish();
       const stream = this.stream && { stream: this.stream };
-      this.bar = { stage, progress: new Progress({ label: stage, total, unit: "images", ...stream }) };
+      this.bar = { stage, progress: new Progress({ label: stage, total, unit, ...stream }) };
     }
     if (done === 0) return;
     this.nameSkipped();
