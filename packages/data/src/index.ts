@@ -1,6 +1,8 @@
 export { openDataset } from "./datasets/open-dataset.ts";
 export { openTestDataset, type TestDataset } from "./datasets/test-dataset.ts";
 export { validationLabelsHint } from "./datasets/imagenet/validation-labels.ts";
+export type { ClassificationDataset } from "./datasets/classification/classification-dataset.ts";
+export { looksLikeClassificationSet, openClassificationSet } from "./datasets/classification/open-classification-set.ts";
 export { atMost, subset, type ImageDataset } from "./datasets/dataset.ts";
 export type { FilePart } from "./datasets/file-part.ts";
 export { imageBytes, type ImageSource } from "./datasets/image-source.ts";

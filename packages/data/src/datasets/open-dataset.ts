@@ -5,6 +5,7 @@ import type { Stats } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import { hasImageExtension } from "../images.ts";
+import { classificationSetForms, looksLikeClassificationSet, openClassificationSet } from "./classification/open-classification-set.ts";
 import { openCsvManifest } from "./csv-manifest.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { looksLikeGlob, openGlob } from "./glob.ts";
@@ -45,6 +46,7 @@ const sourceKinds: readonly SourceKind[] = [
   },
   { describes: "imagenet:DIR, imagenet22k:DIR", matches: looksLikeImageNet, open: openImageNet },
   { describes: "imagenet-real:DIR, imagenet-v2:DIR, imagenet-a:DIR, imagenet-r:DIR, imagenet-sketch:DIR", matches: looksLikeImageNetTest, open: openImageNetTest },
+  { describes: classificationSetForms, matches: looksLikeClassificationSet, open: openClassificationSet },
   { describes: "a glob", matches: (source, entry) => entry === undefined && looksLikeGlob(source), open: openGlob },
 ];
 
