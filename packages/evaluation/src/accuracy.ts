@@ -1,7 +1,7 @@
 // How often the right class is among the k best. Legend: N rows, C classes.
 
 import type { Measurement } from "./evaluator.ts";
-import { argmax, classesBefore } from "./rank.ts";
+import { type Answers, argmax, classesBefore, placeOfRight } from "./rank.ts";
 
 export interface Accuracy {
   /** The share of rows that are right: what is reported on ImageNet. */
@@ -58,7 +58,7 @@ export class AccuracyCounts {
   }
 }
 
-/** Counts rows by the place of their class among the scores. */
+/** Counts rows by the place of what is right among the scores; one that has several right classes is of the first of them. */
 export class RankCounts {
   private readonly first: AccuracyCounts;
   private readonly amongFive: AccuracyCounts;
@@ -67,9 +67,10 @@ export class RankCounts {
     [this.first, this.amongFive] = [new AccuracyCounts(classCount), new AccuracyCounts(classCount)];
   }
 
-  /** @param scores [C] of a row */
-  add(scores: ArrayLike<number>, label: number): void {
-    const before = classesBefore(scores, label);
+  /** @param scores [C] of the row */
+  add(scores: ArrayLike<number>, answers: Answers, row: number): void {
+    const before = placeOfRight(scores, answers, row);
+    const label = answers.labels[row]!;
     this.first.add(label, before < 1);
     this.amongFive.add(label, before < 5);
   }
@@ -81,19 +82,19 @@ export class RankCounts {
 }
 
 /**
- * The score of all rows and [N] the best class of each.
+ * The score of all rows and [N] the best of the classes that may be answered for each.
  * @param scoresOf [C] the scores of a row, which the next call may overwrite
  */
 export function rankScore(
-  labels: Int32Array,
+  answers: Answers,
   classCount: number,
   scoresOf: (row: number) => ArrayLike<number>,
 ): RankScore & { readonly predictions: Int32Array } {
   const counts = new RankCounts(classCount);
-  const predictions = labels.map((label, row) => {
+  const predictions = answers.labels.map((_, row) => {
     const scores = scoresOf(row);
-    counts.add(scores, label);
-    return argmax(scores);
+    counts.add(scores, answers, row);
+    return argmax(scores, answers.among);
   });
   return { ...counts.score(), predictions };
 }

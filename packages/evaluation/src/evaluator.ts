@@ -8,6 +8,7 @@ import type { AccuracyMetric } from "./accuracy.ts";
 import type { FrozenBackbone } from "./backbone.ts";
 import type { Detail } from "./details.ts";
 import type { FeatureStore } from "./feature-store.ts";
+import type { NamedTestImages, TestImages } from "./test-images.ts";
 
 /** One result: "k10.top1" is 0.79. Shares are 0..1, not per cent. */
 export interface Measurement {
@@ -17,10 +18,12 @@ export interface Measurement {
   readonly note?: string;
 }
 
-/** Labelled images on two sides; labels mean the same on both. */
+/** Labelled images on two sides; labels mean the same on all of them. */
 export interface ClassificationTask {
   readonly train: ImageDataset;
-  readonly test: ImageDataset;
+  readonly test: TestImages;
+  /** More sets to test the same classifiers on; what is selected on test images is so on those of `test`. */
+  readonly furtherTests?: readonly NamedTestImages[];
   /** More labelled images, to choose settings on; without them a part of `train` serves. */
   readonly selection?: ImageDataset;
   /** What settings are selected by; top-1 when missing. */

@@ -1,12 +1,12 @@
 import { RandomStream } from "@dinov2/foundation";
 import { bestBy, type RankScore, scoreRows } from "./accuracy.ts";
-import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
 import { extractLabelled } from "./features.ts";
 import { type KnnOptions, type KnnScore, knnClassify, OFFICIAL_KS } from "./knn.ts";
 import { exampleNeighbours } from "./example-neighbours.ts";
 import { rowsPerClass } from "./splits.ts";
+import { classDetails, extractTest, rowsOf, type TestFeatures, testSets } from "./test-images.ts";
 
 export interface KnnEvaluatorOptions extends KnnOptions {
   /** Also classify by so many random training images of each class (few-shot). */
@@ -24,18 +24,18 @@ export function knnEvaluator({ perClass = [], tries = 1, ...options }: KnnEvalua
     name: "knn",
     async *run(backbone, context) {
       const train = await extractLabelled(backbone, context.task.train, "train", context);
-      const test = await extractLabelled(backbone, context.task.test, "test", context);
-      const scores = await knnClassify(train, test, options);
-      yield* measurements("", [scores]);
-      if (context.found) {
-        const best = scores[bestBy(scores, context.task.metric)]!;
-        const mixed = confusion(`k${best.k}`, test.labels, best.predictions);
-        for (const detail of [mixed, classAccuracies(mixed), await exampleNeighbours(train, test, context.seed)]) {
-          await context.found(detail);
+      for (const { prefix, images } of testSets(context.task)) {
+        const test = await extractTest(backbone, images, context);
+        const scores = await knnClassify(train, test, options);
+        yield* rowsOf(images, measurements(prefix, [scores]));
+        if (context.found) {
+          const best = scores[bestBy(scores, context.task.metric)]!;
+          for (const detail of classDetails(`${prefix}k${best.k}`, test, best.predictions)) await context.found(detail);
+          if (images === context.task.test) await context.found(await exampleNeighbours(train, test, context.seed));
         }
-      }
-      for (const count of perClass) {
-        yield* measurements(`n${count}.`, await fewShotScores(train, test, count, tries, options, context));
+        for (const count of perClass) {
+          yield* rowsOf(images, measurements(`${prefix}n${count}.`, await fewShotScores(train, test, count, tries, options, context)));
+        }
       }
     },
   };
@@ -44,7 +44,7 @@ export function knnEvaluator({ perClass = [], tries = 1, ...options }: KnnEvalua
 /** The scores of each try. */
 async function fewShotScores(
   train: LabelledFeatures,
-  test: LabelledFeatures,
+  test: TestFeatures,
   count: number,
   tries: number,
   options: KnnOptions,
@@ -60,9 +60,9 @@ async function fewShotScores(
 }
 
 /** The mean over tries of each metric. */
-function* measurements(prefix: string, tries: readonly (readonly KnnScore[])[]): Iterable<Measurement> {
-  for (const [i, { k }] of tries[0]!.entries()) {
+function measurements(prefix: string, tries: readonly (readonly KnnScore[])[]): Measurement[] {
+  return tries[0]!.flatMap(({ k }, i) => {
     const mean = (number: keyof RankScore) => tries.reduce((total, scores) => total + scores[i]![number], 0) / tries.length;
-    yield* scoreRows(`${prefix}k${k}`, { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") });
-  }
+    return scoreRows(`${prefix}k${k}`, { top1: mean("top1"), top5: mean("top5"), meanPerClass: mean("meanPerClass") });
+  });
 }

@@ -5,6 +5,7 @@
 import { type RankScore, rankScore } from "./accuracy.ts";
 import type { LabelledFeatures } from "./feature-matrix.ts";
 import { nearestNeighbours, type SearchOptions } from "./nearest-neighbours.ts";
+import { type Answers, classCountOf } from "./rank.ts";
 import type { Neighbours } from "./top-k.ts";
 
 export const OFFICIAL_KS: readonly number[] = [10, 20, 100, 200];
@@ -18,7 +19,7 @@ export interface KnnOptions extends SearchOptions {
 
 export interface KnnScore extends RankScore {
   readonly k: number;
-  /** [Q] the best class of each row */
+  /** [Q] the best of the classes that may be answered for each row */
   readonly predictions: Int32Array;
 }
 
@@ -35,7 +36,7 @@ export function possibleKs(ks: readonly number[], count: number): number[] {
  */
 export async function knnClassify(
   train: LabelledFeatures,
-  test: LabelledFeatures,
+  test: LabelledFeatures & Answers,
   options: KnnOptions = {},
 ): Promise<KnnScore[]> {
   if (train.features.count === 0 || test.features.count === 0) {
@@ -44,8 +45,7 @@ export async function knnClassify(
   const ks = possibleKs(options.ks ?? OFFICIAL_KS, train.features.count);
   const neighbours = await nearestNeighbours(train.features, test.features, ks.at(-1)!, options);
   const weights = voteWeights(neighbours, options.temperature ?? OFFICIAL_TEMPERATURE);
-  const classCount = 1 + maximum(train.labels, test.labels);
-  return ks.map((k) => score(k, neighbours, weights, train.labels, test.labels, classCount));
+  return ks.map((k) => score(k, neighbours, weights, train.labels, test, classCountOf(train, test)));
 }
 
 /**
@@ -85,7 +85,7 @@ function score(
   neighbours: Neighbours,
   weights: Float64Array,
   trainLabels: Int32Array,
-  testLabels: Int32Array,
+  answers: Answers,
   classCount: number,
 ): KnnScore {
   const votes = new Float64Array(classCount);
@@ -93,11 +93,5 @@ function score(
     sumVotes(votes, query, k, neighbours, weights, trainLabels);
     return votes;
   };
-  return { k, ...rankScore(testLabels, classCount, votesOf) };
-}
-
-function maximum(...arrays: readonly Int32Array[]): number {
-  let largest = 0;
-  for (const array of arrays) for (const value of array) if (value > largest) largest = value;
-  return largest;
+  return { k, ...rankScore(answers, classCount, votesOf) };
 }

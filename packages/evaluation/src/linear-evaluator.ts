@@ -1,13 +1,14 @@
 import { type ImageDataset, subset } from "@dinov2/data";
 import { type AccuracyMetric, bestBy, byMetric, scoreRows } from "./accuracy.ts";
 import type { FrozenBackbone } from "./backbone.ts";
-import { classAccuracies, confusion } from "./details.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { extractLabelled } from "./features.ts";
 import { augmentedBatches, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
 import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
+import { classCountOf } from "./rank.ts";
 import { heldOutRows } from "./splits.ts";
+import { classDetails, extractTest, rowsOf, type TestFeatures, type TestImages, testSets } from "./test-images.ts";
 
 export const OFFICIAL_BATCH = 128;
 
@@ -33,13 +34,14 @@ export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptio
  * Linear classifiers on the frozen features, one for each learning rate, number of blocks and pooling, 52 as it comes.
  * Metrics: `linear.top1`, `.top5` and `.mean_per_class` of the selected head, with a note that names it;
  * `linear.b4.avg.lr0.01.top1` and so on of every head, and `….heldout`, what it is selected by, where that is on held-out images.
+ * Of further test sets `NAME/linear.top1` and so on of the same selected head.
  */
 export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...options }: LinearEvaluatorOptions = {}): Evaluator {
   return {
     name: "linear",
     async *run(backbone, context) {
-      const { train, test } = context.task;
-      const sides = selectOn === "test" ? { train, test } : { test, ...holdOut(train, heldOutShare, context.seed) };
+      const { train } = context.task;
+      const sides = selectOn === "test" ? { train } : holdOut(train, heldOutShare, context.seed);
       yield* measurements(await scores(backbone, sides, options, context), context.task.metric);
     },
   };
@@ -47,49 +49,58 @@ export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...opti
 
 interface Sides {
   readonly train: ImageDataset;
-  readonly test: ImageDataset;
   readonly heldOut?: ImageDataset;
 }
 
-function holdOut(train: ImageDataset, share: number, seed: number): Pick<Sides, "train" | "heldOut"> {
+function holdOut(train: ImageDataset, share: number, seed: number): Sides {
   const rows = heldOutRows(labelsOf(train), share, seed, train.column?.("group"));
   return { train: subset(train, rows.train), heldOut: subset(train, rows.test) };
 }
 
 const labelsOf = (dataset: ImageDataset) => Int32Array.from({ length: dataset.length }, (_, i) => dataset.label(i)!);
 
+interface TestScores {
+  readonly prefix: string;
+  readonly images: TestImages;
+  readonly heads: readonly HeadScore[];
+}
+
 interface ScoresOfHeads {
-  readonly test: readonly HeadScore[];
+  /** At least one; heads are selected on the first. */
+  readonly tests: readonly TestScores[];
   readonly heldOut?: readonly HeadScore[];
 }
 
 async function scores(
   backbone: FrozenBackbone,
-  { train, test, heldOut }: Sides,
+  { train, heldOut }: Sides,
   options: LinearEvaluatorOptions,
   context: EvaluationContext,
 ): Promise<ScoresOfHeads> {
   const { backbone: extractor, inputs } = linearInputs(backbone, options);
   const { trainBatch = OFFICIAL_BATCH, steps = OFFICIAL_STEPS } = options;
   const { seed } = context;
-  const extract = (side: ImageDataset, stage: string) => extractLabelled(extractor, side, stage, context);
+  const sets = testSets(context.task);
   // First what can fail at once: images that cannot be read are said before hours of training.
-  const rows = { ...(heldOut && { heldOut: await extract(heldOut, "held out") }), test: await extract(test, "test") };
+  const keptOut = heldOut && (await extractLabelled(extractor, heldOut, "held out", context));
+  const rows: TestFeatures[] = [];
+  for (const { images } of sets) rows.push(await extractTest(extractor, images, context));
   const batches = options.features === "augmented"
     ? augmentedBatches(extractor, train, trainBatch, context)
-    : storedBatches(await extract(train, "train"), trainBatch, seed);
-  const classCount = 1 + [train, test].reduce((most, side) => labelsOf(side).reduce((a, b) => Math.max(a, b), most), 0);
+    : storedBatches(await extractLabelled(extractor, train, "train", context), trainBatch, seed);
+  const classCount = classCountOf({ labels: labelsOf(train) }, ...rows);
   const onProgress = (done: number) => context.progress?.("heads", done * trainBatch, steps * trainBatch);
   onProgress(0);
   const groups = await trainHeads(batches, inputs, { ...options, classCount, seed, onProgress });
   try {
-    const ofTest = await scoreHeads(groups, rows.test);
-    const found = { test: ofTest, ...(rows.heldOut && { heldOut: await scoreHeads(groups, rows.heldOut) }) };
-    if (context.found) {
-      const best = selectedHead(found, context.task.metric);
-      const mixed = confusion(ofTest[best]!.head, rows.test.labels, await predictHead(groups, best, rows.test));
-      await context.found(mixed);
-      await context.found(classAccuracies(mixed));
+    const tests: TestScores[] = [];
+    for (const [i, set] of sets.entries()) tests.push({ ...set, heads: await scoreHeads(groups, rows[i]!) });
+    const found = { tests, ...(keptOut && { heldOut: await scoreHeads(groups, keptOut) }) };
+    const best = selectedHead(found, context.task.metric);
+    for (const [i, { prefix, heads }] of tests.entries()) {
+      if (!context.found) break;
+      const details = classDetails(`${prefix}${heads[best]!.head}`, rows[i]!, await predictHead(groups, best, rows[i]!));
+      for (const detail of details) await context.found(detail);
     }
     return found;
   } finally {
@@ -98,17 +109,22 @@ async function scores(
 }
 
 /** The first of the best: fewer blocks, no pooling, the smaller rate. */
-const selectedHead = ({ test, heldOut }: ScoresOfHeads, metric?: AccuracyMetric) => bestBy(heldOut ?? test, metric);
+const selectedHead = ({ tests, heldOut }: ScoresOfHeads, metric?: AccuracyMetric) => bestBy(heldOut ?? tests[0]!.heads, metric);
 
 function* measurements(scores: ScoresOfHeads, metric: AccuracyMetric = "top1"): Iterable<Measurement> {
-  const { test, heldOut } = scores;
+  const { tests: [test, ...others], heldOut } = scores;
+  const { images, heads } = test!;
   const best = selectedHead(scores, metric);
+  const { head } = heads[best]!;
   const chosenOn = heldOut ? "training images held out" : "the test images themselves";
-  const note = `head ${test[best]!.head}, the best of ${test.length} ${byMetric(metric)}on ${chosenOn}${atTheEdge(test, best)}`;
-  yield* scoreRows("linear", test[best]!).map((row) => ({ ...row, note }));
-  for (const [i, score] of test.entries()) {
-    yield* scoreRows(`linear.${score.head}`, score);
+  const note = `head ${head}, the best of ${heads.length} ${byMetric(metric)}on ${chosenOn}${atTheEdge(heads, best)}`;
+  yield* rowsOf(images, scoreRows("linear", heads[best]!).map((row) => ({ ...row, note })));
+  for (const [i, score] of heads.entries()) {
+    yield* rowsOf(images, scoreRows(`linear.${score.head}`, score));
     if (heldOut) yield { metric: `linear.${score.head}.heldout`, value: heldOut[i]![metric] };
+  }
+  for (const { prefix, images, heads } of others) {
+    yield* rowsOf(images, scoreRows(`${prefix}linear`, heads[best]!).map((row) => ({ ...row, note: `head ${head}, that of linear.top1` })));
   }
 }
 

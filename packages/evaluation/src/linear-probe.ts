@@ -8,6 +8,7 @@ import { RankCounts, type RankScore } from "./accuracy.ts";
 import { type LabelledFeatures, rowRange } from "./feature-matrix.ts";
 import { LinearHeads, oneHotRows } from "./linear-heads.ts";
 import type { LinearInput } from "./linear-inputs.ts";
+import type { Answers } from "./rank.ts";
 
 export const OFFICIAL_LEARNING_RATES: readonly number[] = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1];
 export const OFFICIAL_STEPS = 12_500;
@@ -74,24 +75,26 @@ function stepHeads(groups: readonly LinearHeads[], { features, labels }: Labelle
 }
 
 /** The accuracies of all heads on other rows, in the order of the groups and of their learning rates. */
-export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledFeatures, block = 512): Promise<HeadScore[]> {
+export async function scoreHeads(groups: readonly LinearHeads[], rows: LabelledFeatures & Answers, block = 512): Promise<HeadScore[]> {
   const counts = groups.map(({ learningRates, classCount }) => learningRates.map(() => new RankCounts(classCount)));
   await inBlocks(rows, block, async (batch, start) => {
-    for (const [i, group] of groups.entries()) await countRanks(group, batch, rows.labels.subarray(start), counts[i]!);
+    for (const [i, group] of groups.entries()) await countRanks(group, batch, rows, start, counts[i]!);
   });
   return groups.flatMap(({ names, learningRates }, i) =>
     counts[i]!.map((ofHead, head) => ({ head: names[head]!, learningRate: learningRates[head]!, ...ofHead.score() })));
 }
 
-/** [rows] the best class of each row by one head, whose place is that in `scoreHeads`. */
-export async function predictHead(groups: readonly LinearHeads[], place: number, rows: LabelledFeatures, block = 512): Promise<Int32Array> {
+/** [rows] the best of the classes that may be answered for each row, by one head, whose place is that in `scoreHeads`. */
+export async function predictHead(groups: readonly LinearHeads[], place: number, rows: LabelledFeatures & Answers, block = 512): Promise<Int32Array> {
   const owners = groups.flatMap((group) => group.learningRates.map((_, head) => ({ group, head })));
   const { group, head } = owners[place]!;
+  const { among } = rows;
   const predictions = new Int32Array(rows.features.count);
   await inBlocks(rows, block, async (batch, start) => {
     const best = tf.tidy(() => {
       const logits = tf.reshape(group.logits(batch), [batch.shape[0], group.learningRates.length, group.classCount]);
-      return tf.argMax(tf.squeeze(tf.slice(logits, [0, head, 0], [-1, 1, -1]), [1]), 1); // [B]
+      const ofHead = tf.squeeze(tf.slice(logits, [0, head, 0], [-1, 1, -1]), [1]); // [B, C]
+      return tf.argMax(among ? tf.gather(ofHead, tf.tensor1d(among, "int32"), 1) : ofHead, 1); // [B]
     });
     try {
       predictions.set(await best.data(), start);
@@ -99,7 +102,7 @@ export async function predictHead(groups: readonly LinearHeads[], place: number,
       best.dispose();
     }
   });
-  return predictions;
+  return among ? predictions.map((place) => among[place]!) : predictions;
 }
 
 /** Rows as tensors, one block at a time. */
@@ -115,13 +118,13 @@ async function inBlocks({ features }: LabelledFeatures, block: number, see: (bat
   }
 }
 
-async function countRanks(group: LinearHeads, batch: tf.Tensor2D, labels: Int32Array, counts: readonly RankCounts[]): Promise<void> {
+async function countRanks(group: LinearHeads, batch: tf.Tensor2D, answers: Answers, firstRow: number, counts: readonly RankCounts[]): Promise<void> {
   const { classCount } = group;
   const logits = group.logits(batch); // [B, H C]
   try {
     const values = (await logits.data()) as Float32Array;
     for (let row = 0, start = 0; row < batch.shape[0]; row++) {
-      for (const ofHead of counts) ofHead.add(values.subarray(start, (start += classCount)), labels[row]!);
+      for (const ofHead of counts) ofHead.add(values.subarray(start, (start += classCount)), answers, firstRow + row);
     }
   } finally {
     logits.dispose();

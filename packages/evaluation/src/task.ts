@@ -1,4 +1,4 @@
-// From the names of one or two sources to images to learn from and images to test on, with the same labels.
+// From the names of sources to images to learn from and images to test on, with the same labels.
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { openDataset, subset, type ImageDataset } from "@dinov2/data";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import type { ClassificationTask } from "./evaluator.ts";
+import { labelled, openLike, testName } from "./open-like.ts";
 import { stratifiedSplit } from "./splits.ts";
+import type { NamedTestImages, TestImages } from "./test-images.ts";
 
 export interface TaskOptions {
   readonly data: string;
-  /** A source of its own for the images to test on. */
-  readonly testData?: string;
+  /** Sources of their own for the images to test on; what is selected on test images is so on those of the first. */
+  readonly testData?: string | readonly string[];
   /** A source of its own for the images to choose settings on. */
   readonly selectionData?: string;
   /** The share of images to test on, when the source is one labelled set. */
@@ -28,8 +30,9 @@ export interface OpenedTask extends ClassificationTask {
 const TEST_NAMES = ["val", "test", "validation"];
 
 /**
- * The first that fits: `testData`; sub-folders `train` and `val` (or `test`, `validation`); a manifest with a `split`
- * column of such words; else a random split of one labelled set, in which rows of one `group` of a manifest stay together.
+ * The first that fits: `testData`; the sides of `imagenet:DIR`; sub-folders `train` and `val` (or `test`, `validation`); a
+ * manifest with a `split` column of such words; else a random split of one labelled set, in which rows of one `group` of a
+ * manifest stay together. Of a source with two sides `testData` takes the place of the second.
  * @throws InputError without labels, with a class on the test side that cannot be learnt, or with an empty side
  */
 export async function openTask(options: TaskOptions): Promise<OpenedTask> {
@@ -40,10 +43,16 @@ export async function openTask(options: TaskOptions): Promise<OpenedTask> {
 
 async function openSides(options: TaskOptions): Promise<OpenedTask> {
   const { data, testData } = options;
-  if (testData !== undefined) return pair(data, testData, "given as two sources");
+  const own = await ownSides(data);
+  if (testData !== undefined) return openWithTests(own?.train ?? data, [testData].flat(), "given as sources of their own");
+  return own ? openWithTests(own.train, [own.test], own.origin) : splitOne(await openDataset(data), options);
+}
+
+/** The sources of both sides, if `data` has them. */
+async function ownSides(data: string): Promise<{ train: string; test: string; origin: string } | undefined> {
+  if (/^imagenet:(?!.*:split=)/.test(data)) return { train: data, test: `${data}:split=val`, origin: "ImageNet's training and validation images" };
   const testFolder = await testSubFolder(data);
-  if (testFolder !== undefined) return pair(join(data, "train"), join(data, testFolder), `folders train and ${testFolder}`);
-  return splitOne(await openDataset(data), options);
+  return testFolder === undefined ? undefined : { train: join(data, "train"), test: join(data, testFolder), origin: `folders train and ${testFolder}` };
 }
 
 /** The name of the test folder beside `train`, if both are there. */
@@ -54,22 +63,15 @@ async function testSubFolder(data: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function pair(trainSource: string, testSource: string, origin: string): Promise<OpenedTask> {
+async function openWithTests(trainSource: string, testSources: readonly string[], origin: string): Promise<OpenedTask> {
   const train = labelled(await openDataset(trainSource), trainSource);
-  const test = await openLike(train, trainSource, testSource);
-  return { train, test, origin, classNames: train.classNames };
-}
-
-/** Labelled images of classes that `known`, from `knownSource`, has. Both number their own; the names say which are the same. */
-async function openLike(known: { readonly classNames: readonly string[] }, knownSource: string, source: string): Promise<ImageDataset> {
-  const { classNames } = known;
-  const dataset = labelled(await openDataset(source), source);
-  const number = new Map(classNames.map((name, label) => [name, label]));
-  const unknown = dataset.classNames.find((name) => !number.has(name));
-  if (unknown !== undefined) {
-    throw new InputError(`Class "${unknown}" of ${source} is not among the classes of ${knownSource}; use the same names.`);
+  const tests: NamedTestImages[] = [];
+  for (const source of testSources) {
+    const images = await openLike(train, trainSource, source);
+    tests.push({ name: testName(source, tests), images });
   }
-  return { ...dataset, classNames, label: (index) => number.get(dataset.classNames[dataset.label(index)!]!) };
+  const [test, ...furtherTests] = tests;
+  return { train, test: test!.images, ...(furtherTests.length > 0 && { furtherTests }), origin, classNames: train.classNames };
 }
 
 function splitOne(whole: ImageDataset, { data, split, seed }: TaskOptions): OpenedTask {
@@ -103,24 +105,16 @@ function rowsBySplitColumn(dataset: ImageDataset, source: string) {
   return { train, test, origin: "column split of the manifest" };
 }
 
-/** A dataset whose every image has a class. */
-function labelled(dataset: ImageDataset, source: string): ImageDataset & { readonly classNames: readonly string[] } {
-  const { classNames } = dataset;
-  if (classNames === undefined) {
-    throw new InputError(`${source} has no classes; expected class sub-folders, or a CSV manifest with a label column.`);
-  }
-  for (let i = 0; i < dataset.length; i++) {
-    if (dataset.label(i) === undefined) throw new InputError(`${source}: image ${dataset.name(i)} has no label; give it one.`);
-  }
-  return { ...dataset, classNames };
-}
-
-/** SHA-256 over side, name and class of every image, in order: equal for equal tasks, wherever the files lie. */
-export function fingerprint({ train, test, selection, classNames }: OpenedTask): string {
+/** SHA-256 over side, name and classes of every image, in order: equal for equal tasks, wherever the files lie. */
+export function fingerprint({ train, test, selection, furtherTests = [], classNames }: OpenedTask): string {
   const hash = createHash("sha256");
-  for (const [side, dataset] of Object.entries({ train, test, ...(selection && { selection }) })) {
-    for (let i = 0; i < dataset.length; i++) {
-      hash.update(`${side}\0${dataset.name(i)}\0${classNames[dataset.label(i)!]}\n`);
+  const sides: [side: string, images: TestImages][] = [["train", train], ["test", test], ...furtherTests.map(({ name, images }) => [`test ${name}`, images] as [string, TestImages])];
+  if (selection) sides.push(["selection", selection]);
+  for (const [side, images] of sides) {
+    if (images.among) hash.update(`${side} among ${images.among.join()}\n`);
+    for (let i = 0; i < images.length; i++) {
+      const right = images.rightClasses?.(i) ?? [images.label(i)!];
+      hash.update(`${side}\0${images.name(i)}\0${right.map((label) => classNames[label]).join()}\n`);
     }
   }
   return hash.digest("hex");

@@ -1,9 +1,10 @@
 import { bestBy, byMetric, rankScore, scoreRows } from "../accuracy.ts";
-import { classAccuracies, confusion } from "../details.ts";
 import type { EvaluationContext, Evaluator } from "../evaluator.ts";
 import { joinLabelled, type LabelledFeatures, selectLabelled } from "../feature-matrix.ts";
 import { extractLabelled } from "../features.ts";
+import { type Answers, classCountOf } from "../rank.ts";
 import { heldOutRows } from "../splits.ts";
+import { classDetails, extractTest, rowsOf, type TestFeatures, testSets } from "../test-images.ts";
 import { logisticLogits, type LogisticModel, LogisticRegression, OFFICIAL_CS, OFFICIAL_ITERATIONS } from "./logistic-regression.ts";
 
 export interface LogisticEvaluatorOptions {
@@ -30,9 +31,10 @@ export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_I
     async *run(backbone, context) {
       const { task, found } = context;
       const train = await extractLabelled(backbone, task.train, "train", context);
-      const selection = task.selection && (await extractLabelled(backbone, task.selection, "to select on", context));
-      const test = await extractLabelled(backbone, task.test, "test", context);
-      const classCount = 1 + [train, test].reduce((most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most), 0);
+      const selection = task.selection && (await extractTest(backbone, task.selection, context, "to select on"));
+      const tests: TestFeatures[] = [];
+      for (const { images } of testSets(task)) tests.push(await extractTest(backbone, images, context));
+      const classCount = classCountOf(train, ...tests);
       const groups = task.train.column?.("group");
       const sides = selection ? { fitted: train, selection } : heldOutSides(train, heldOutShare, context.seed, groups);
 
@@ -40,18 +42,23 @@ export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_I
       const { metric = "top1" } = task;
       const best = tried[bestBy(tried, metric)]!; // the smaller C of equal ones
       const everything = selection ? joinLabelled(train, selection) : train;
-      const { model } = new LogisticRegression(everything, classCount).fit(best.c, { maxIterations });
-      const score = scoreModel(model, test);
+      const model = fitOnce(everything, classCount, best.c, maxIterations);
 
       const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${selection ? "images given to select on" : "training images held out"}`;
-      yield* scoreRows("logistic", score).map((row) => ({ ...row, note }));
+      for (const [i, { prefix, images }] of testSets(task).entries()) {
+        const score = scoreModel(model, tests[i]!);
+        yield* rowsOf(images, scoreRows(`${prefix}logistic`, score).map((row) => ({ ...row, note })));
+        for (const detail of classDetails(`${prefix}logistic`, tests[i]!, score.predictions)) await found?.(detail);
+      }
       yield { metric: "logistic.heldout", value: best[metric], note: "of the selected C, which is selected by it" };
-      const mixed = confusion("logistic", test.labels, score.predictions);
-      await found?.(mixed);
-      await found?.(classAccuracies(mixed));
       await found?.({ detail: "curve", title: "Accuracy on the images that C is selected on", xName: "log10 C", points: tried.map((one) => [Math.log10(one.c), one[metric]]) });
     },
   };
+}
+
+function fitOnce(train: LabelledFeatures, classCount: number, c: number, maxIterations: number): LogisticModel {
+  using regression = new LogisticRegression(train, classCount);
+  return regression.fit(c, { maxIterations }).model;
 }
 
 interface Sides {
@@ -75,23 +82,23 @@ async function scoreAll(
   { fitted, selection, cs, classCount, maxIterations }: Path,
   { progress }: EvaluationContext,
 ): Promise<(ModelScore & { readonly c: number })[]> {
-  const regression = new LogisticRegression(fitted, classCount);
+  using regression = new LogisticRegression(fitted, classCount);
   const scores = [];
   let from: LogisticModel | undefined;
   for (const [i, c] of cs.entries()) {
-    progress?.("values of C", i, cs.length);
+    progress?.("selecting C", i, cs.length, "values");
     from = regression.fit(c, { from, maxIterations, tolerance: SELECTION_TOLERANCE }).model;
     scores.push({ c, ...scoreModel(from, selection) });
     // Signals and timers have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  progress?.("values of C", cs.length, cs.length);
+  progress?.("selecting C", cs.length, cs.length, "values");
   return scores;
 }
 
 type ModelScore = ReturnType<typeof rankScore>;
 
-function scoreModel(model: LogisticModel, { features, labels }: LabelledFeatures): ModelScore {
-  const logits = logisticLogits(model, features);
-  return rankScore(labels, model.classCount, (row) => logits.subarray(row * model.classCount, (row + 1) * model.classCount));
+function scoreModel(model: LogisticModel, rows: LabelledFeatures & Answers): ModelScore {
+  const logits = logisticLogits(model, rows.features);
+  return rankScore(rows, model.classCount, (row) => logits.subarray(row * model.classCount, (row + 1) * model.classCount));
 }
