@@ -1,6 +1,6 @@
 // What the benchmarks of labelled images are told alike.
 
-import { addImageOptions, type Command, Option, parseFraction, SOURCE_FORMS } from "@dinov2/cli";
+import { addImageOptions, type Command, Option, parseFraction, parsePositiveInteger, SOURCE_FORMS } from "@dinov2/cli";
 import type { FeatureDtype } from "@dinov2/evaluation";
 import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
@@ -17,6 +17,7 @@ export function addBenchmarkOptions(command: Command): Command {
     .requiredOption("--out <DIR>", "folder for results.json")
     .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")
     .option("--split <share>", "share to test on, when --data is one set without sides", parseFraction, 0.2)
+    .option("--splits <N>", "random splits of such a set, of seeds from --seed on: means, and standard deviations as ….sd", parsePositiveInteger, 1)
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
   return addFeatureOptions(addImageOptions(command));
 }

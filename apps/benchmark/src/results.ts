@@ -16,12 +16,13 @@ export async function writeResults(folder: string, results: BenchmarkResults): P
   return path;
 }
 
-/** A table of metrics, one row for each name before the last dot and one column for each after it. */
+/** A table of metrics, one row for each name before the last dot and one column for each after it; deviations beside their means. */
 export function metricTable(metrics: Readonly<Record<string, number>>): string {
+  const names = Object.keys(metrics).filter((metric) => !metric.endsWith(".sd"));
   const split = (metric: string) => [metric.slice(0, metric.lastIndexOf(".")), metric.slice(metric.lastIndexOf(".") + 1)] as const;
-  const rows = [...new Set(Object.keys(metrics).map((metric) => split(metric)[0]))];
-  const columns = [...new Set(Object.keys(metrics).map((metric) => split(metric)[1]))];
-  const body = rows.map((row) => [row, ...columns.map((column) => percent(metrics[`${row}.${column}`]))]);
+  const rows = [...new Set(names.map((metric) => split(metric)[0]))];
+  const columns = [...new Set(names.map((metric) => split(metric)[1]))];
+  const body = rows.map((row) => [row, ...columns.map((column) => percentOf(metrics, `${row}.${column}`))]);
   return formatTable([["", ...columns], ...body], ["left", ...columns.map(() => "right" as const)]);
 }
 
@@ -33,13 +34,17 @@ export function linearTable(metrics: Readonly<Record<string, number>>, notes: Re
   });
   const inputs = [...new Set(heads.map(({ input }) => input))];
   const rates = [...new Set(heads.map(({ rate }) => rate))];
-  const body = rates.map((rate) => [rate, ...inputs.map((input) => percent(metrics[`linear.${input}.${rate}.top1`]))]);
+  const body = rates.map((rate) => [rate, ...inputs.map((input) => percentOf(metrics, `linear.${input}.${rate}.top1`))]);
   return [
-    `top-1 ${percent(metrics["linear.top1"])}, top-5 ${percent(metrics["linear.top5"])}:`,
+    `top-1 ${percentOf(metrics, "linear.top1")}, top-5 ${percentOf(metrics, "linear.top5")}:`,
     notes["linear.top1"],
     "",
     formatTable([["top-1", ...inputs], ...body], ["left", ...inputs.map(() => "right" as const)]),
   ].join("\n");
 }
 
-const percent = (share: number | undefined) => (share === undefined ? "" : `${(100 * share).toFixed(1)} %`);
+function percentOf(metrics: Readonly<Record<string, number>>, metric: string): string {
+  const [share, deviation] = [metrics[metric], metrics[`${metric}.sd`]];
+  if (share === undefined) return "";
+  return `${(100 * share).toFixed(1)}${deviation === undefined ? "" : ` ± ${(100 * deviation).toFixed(1)}`} %`;
+}

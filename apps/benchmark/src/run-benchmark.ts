@@ -1,7 +1,8 @@
 // A benchmark of labelled images: the same task and the same summary for every evaluator of whole images.
 
+import { createHash } from "node:crypto";
 import { formatDuration, type ImageOptions } from "@dinov2/cli";
-import { FeatureStore, fingerprint, openTask, type Evaluator, type OpenedTask } from "@dinov2/evaluation";
+import { FeatureStore, fingerprint, measureSplits, openSplits, type Evaluator, type OpenedTask } from "@dinov2/evaluation";
 import type { FeatureOptions } from "./benchmark-options.ts";
 import { measure, type MeasureOptions } from "./measure.ts";
 import { metricTable, type BenchmarkResults } from "./results.ts";
@@ -9,6 +10,7 @@ import { metricTable, type BenchmarkResults } from "./results.ts";
 export interface BenchmarkOptions extends MeasureOptions, ImageOptions, FeatureOptions {
   readonly testData?: string;
   readonly split: number;
+  readonly splits: number;
 }
 
 /** One measure: how it is taken, and how it is shown. */
@@ -21,27 +23,35 @@ export interface Benchmark {
 }
 
 export async function runBenchmark({ evaluator, protocol, table = metricTable }: Benchmark, options: BenchmarkOptions): Promise<void> {
-  const { batchSize, seed, pixelLimit } = options;
-  await measure<OpenedTask>(
+  const { batchSize, seed, pixelLimit, splits } = options;
+  await measure<readonly OpenedTask[]>(
     {
       benchmark: evaluator.name,
-      open: () => openTask(options),
-      run: (backbone, task, listener) =>
-        evaluator.run(backbone, { task, batchSize, seed, ...listener, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) }),
+      open: () => openSplits(options, splits),
+      run: (backbone, tasks, { found, ...watcher }) => {
+        const context = { batchSize, seed, ...watcher, ...storeOf(options), ...(pixelLimit !== undefined && { pixelLimit }) };
+        return tasks.length > 1 ? measureSplits(evaluator, backbone, tasks, context) : evaluator.run(backbone, { ...context, found, task: tasks[0]! });
+      },
       width: ({ width }) => width,
-      describe: (task) => ({
-        origin: task.origin,
-        classes: task.classNames.length,
-        trainImages: task.train.length,
-        testImages: task.test.length,
-        fingerprint: fingerprint(task),
+      describe: (tasks) => ({
+        origin: tasks.length > 1 ? `${tasks[0]!.origin} to ${seed + tasks.length - 1}, ${tasks.length} splits` : tasks[0]!.origin,
+        classes: tasks[0]!.classNames.length,
+        trainImages: tasks[0]!.train.length,
+        testImages: tasks[0]!.test.length,
+        fingerprint: fingerprintOf(tasks),
       }),
       protocol: ({ imageSizes }) => ({ ...protocol, ...imageSizes, batchSize, ...storeProtocol(options) }),
-      sets: (task) => task,
+      sets: (tasks) => (tasks.length > 1 ? {} : tasks[0]!),
       summary: (results, written) => summary(results, table(results.metrics, results.notes), written),
     },
     options,
   );
+}
+
+/** Of one task its own; of several that of all. */
+function fingerprintOf(tasks: readonly OpenedTask[]): string {
+  const prints = tasks.map(fingerprint);
+  return prints.length === 1 ? prints[0]! : createHash("sha256").update(prints.join("\n")).digest("hex");
 }
 
 /** Where features are kept, if anywhere. */

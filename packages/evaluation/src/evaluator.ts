@@ -7,7 +7,7 @@ import type { ImageDataset } from "@dinov2/data";
 import type { AccuracyMetric } from "./accuracy.ts";
 import type { FrozenBackbone } from "./backbone.ts";
 import type { Detail } from "./details.ts";
-import type { FeatureStore } from "./feature-store.ts";
+import type { FeatureSource } from "./features.ts";
 import type { NamedTestImages, TestImages } from "./test-images.ts";
 
 /** One result: "k10.top1" is 0.79. Shares are 0..1, not per cent. */
@@ -44,8 +44,8 @@ export interface ReadingOptions extends EvaluationWatcher {
   readonly batchSize?: number;
   /** Pictures with more pixels are left out; the default is that of `@dinov2/data`. */
   readonly pixelLimit?: number;
-  /** Where features are kept on disk, for the next measure of the same network. */
-  readonly store?: FeatureStore;
+  /** Where features are kept, for the next measure of the same network. */
+  readonly store?: FeatureSource | undefined;
 }
 
 export interface EvaluationContext extends ReadingOptions {

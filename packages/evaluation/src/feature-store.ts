@@ -15,7 +15,7 @@ import { InputError, removePartials, writeFileAtomic } from "@dinov2/foundation"
 import { openSafetensors, writeSafetensors } from "@dinov2/tensor";
 import type { FrozenBackbone } from "./backbone.ts";
 import { createFeatureMatrix, rowRange } from "./feature-matrix.ts";
-import { type ExtractedFeatures, type ExtractOptions, featureBatches } from "./features.ts";
+import { type ExtractedFeatures, type ExtractOptions, featureBatches, type FeatureSource } from "./features.ts";
 
 export type FeatureDtype = "float16" | "float32";
 
@@ -40,7 +40,7 @@ interface Shard {
   readonly end: number;
 }
 
-export class FeatureStore {
+export class FeatureStore implements FeatureSource {
   private readonly dtype: FeatureDtype;
   private readonly shardImages: number;
 

@@ -20,6 +20,11 @@ export interface ExtractedFeatures {
   readonly rows: Int32Array;
 }
 
+/** Where features come from other than straight from the network: files, or memory. */
+export interface FeatureSource {
+  features(backbone: FrozenBackbone, dataset: ImageDataset, options?: ExtractOptions): Promise<ExtractedFeatures>;
+}
+
 /**
  * The features of every image of a dataset that can be decoded, through the store of features on disk where there is one.
  * @throws InputError when too many cannot (see `loadEvalImages`), or none can

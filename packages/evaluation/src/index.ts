@@ -68,6 +68,7 @@ export {
   type LinearTraining,
   type TrainHeadsOptions,
 } from "./linear-probe.ts";
+export { measureSplits, openSplits } from "./repeated-splits.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
 export { patchPca, principalComponents, type PatchColors } from "./patch-pca.ts";
