@@ -10,11 +10,16 @@ import torch
 from torch.nn import functional as F
 
 
-def use(checkout):
-    """Makes `import dinov2` find the checkout. Stands in for xFormers' block-diagonal attention, FSDP and fvcore."""
+def find(checkout):
+    """Makes `import dinov2` find the checkout, whose networks then work on any PyTorch."""
     sys.path.insert(0, checkout)
     if not hasattr(F, "scaled_dot_product_attention"):
         F.scaled_dot_product_attention = attention_of_old
+
+
+def use(checkout):
+    """Makes the training of the checkout importable too. Stands in for xFormers' block-diagonal attention, FSDP and fvcore."""
+    find(checkout)
     operations = module(
         "xformers.ops", fmha=types.SimpleNamespace(BlockDiagonalMask=BlockDiagonalMask), memory_efficient_attention=attention_in_blocks,
         unbind=torch.unbind, index_select_cat=select_and_join, scaled_index_add=add_scaled, SwiGLU=torch.nn.Module)

@@ -105,15 +105,20 @@ export function withPngSize(png: Uint8Array, width: number, height: number): Buf
 /** The PNG with one more chunk behind its header. */
 export function withPngChunk(png: Buffer, type: string, data: Uint8Array): Buffer {
   const header = 33;
+  return Buffer.concat([png.subarray(0, header), pngChunk(type, data), png.subarray(header)]);
+}
+
+/** A chunk of a PNG: its length, type, data and checksum (PNG specification, section 5.3). */
+export function pngChunk(type: string, data: Uint8Array): Buffer {
   const chunk = Buffer.alloc(12 + data.length);
   chunk.writeUInt32BE(data.length);
   chunk.write(type, 4, "latin1");
   chunk.set(data, 8);
   chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
-  return Buffer.concat([png.subarray(0, header), chunk, png.subarray(header)]);
+  return chunk;
 }
 
-/** The checksum of a PNG chunk. */
+/** The checksum of a PNG chunk; that of node:zlib came with Node 20.15. */
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

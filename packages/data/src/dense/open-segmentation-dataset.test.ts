@@ -1,24 +1,19 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
+import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pngChunk } from "../testing.ts";
 import { openSegmentationDataset } from "./open-segmentation-dataset.ts";
 import { readLabelPng } from "./label-png.ts";
 
 /** A PNG of given rows (filter first) by the letter of the format; every palette entry is the same red. */
 function png(width: number, bits: number, colour: number, rows: number[][]): Buffer {
-  const chunk = (type: string, body: Buffer) => {
-    const [length, typed, sum] = [Buffer.alloc(4), Buffer.concat([Buffer.from(type), body]), Buffer.alloc(4)];
-    length.writeUInt32BE(body.length);
-    sum.writeUInt32BE(crc32(typed));
-    return Buffer.concat([length, typed, sum]);
-  };
   const header = Buffer.from([0, 0, 0, width, 0, 0, 0, rows.length, bits, colour, 0, 0, 0]);
-  const palette = colour === 3 ? [chunk("PLTE", Buffer.from(Array.from({ length: 3 << bits }, (_, i) => (i % 3 ? 0 : 255))))] : [];
+  const palette = colour === 3 ? [pngChunk("PLTE", Buffer.from(Array.from({ length: 3 << bits }, (_, i) => (i % 3 ? 0 : 255))))] : [];
   const start = Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]);
-  return Buffer.concat([start, chunk("IHDR", header), ...palette, chunk("IDAT", deflateSync(Buffer.from(rows.flat()))), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([start, pngChunk("IHDR", header), ...palette, pngChunk("IDAT", deflateSync(Buffer.from(rows.flat()))), pngChunk("IEND", Buffer.alloc(0))]);
 }
 const mask = (...labels: number[]) => png(labels.length, 8, 0, [[0, ...labels]]);
 

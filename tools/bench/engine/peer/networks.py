@@ -5,11 +5,15 @@ B images, two global crops of each; N patches of a global crop, M hidden ones in
 """
 
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import weight_norm
+
+sys.path.append(str(Path(__file__).parents[3] / "reference"))
+import official
 
 PATCH, WIDTH, HIDDEN, BOTTLENECK, LAYER_SCALE = 14, 384, 2048, 256, 1e-5
 STUDENT_TEMPERATURE, CENTER_MOMENTUM = 0.1, 0.9
@@ -24,9 +28,7 @@ class OfficialNetworks:
     name = "official code"
 
     def __init__(self, reference):
-        sys.path.insert(0, reference)
-        if not hasattr(F, "scaled_dot_product_attention"):
-            F.scaled_dot_product_attention = attention_of_old
+        official.find(reference)
         from dinov2.layers import DINOHead
         from dinov2.models.vision_transformer import vit_small
         from dinov2.utils.param_groups import fuse_params_groups, get_params_groups_with_decay
@@ -49,12 +51,6 @@ class OfficialNetworks:
     def parameter_groups(self, module):
         """Groups with their share of learning rate and weight decay."""
         return self.fuse(self.groups(module, lr_decay_rate=0.9, patch_embed_lr_mult=0.2))
-
-
-def attention_of_old(query, key, value, **_):
-    """`scaled_dot_product_attention`, for a PyTorch older than that function."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    return scores.softmax(dim=-1) @ value
 
 
 class OfficialBackbone(nn.Module):
