@@ -42,6 +42,21 @@ describe("dinov2 benchmark depth", () => {
     expect(result.details.pictures.map(({ file }) => file)).toEqual((await readdir(join(root, "results/pixels/depth"))).map((name) => `depth/${name}`));
   });
 
+  it("measures a trained head as it is, without a train side, and refuses to train it", async () => {
+    const pixels = JSON.parse(await readFile(join(root, "results/pixels/results.json"), "utf8")) as DepthResult;
+    await mkdir(join(root, "tests-only"));
+    await writeFile(join(root, "tests-only/test.txt"), [4, 5].map((i) => `../rooms/${i}.png ../rooms/${i}-depth.png`).join("\n"));
+    const tested = ["benchmark", "depth", "--data", "tests-only", "--backend", "wasm", "--model", "pixels"];
+    const head = ["--head", "results/pixels/head.safetensors"];
+    const result = await dinov2Json<DepthResult>([...tested, ...head, "--out", "results/head"], root);
+    expect(result.metrics).toEqual(pixels.metrics);
+    expect(result.data).toMatchObject({ trainImages: 0, testImages: 2 });
+    expect(result.protocol).toMatchObject({ head: "lin1", steps: 0, trainedHead: "results/pixels/head.safetensors" });
+    expect(await readdir(join(root, "results/head"))).not.toContain("head.safetensors");
+    await expectRefusal([...tested, ...head, "--out", "results/no", "--steps", "3"], root, /--steps is for training a head, and --head names a file of one/, join(root, "results/no"));
+    await expectRefusal([...tested, "--out", "results/no", "--head", "linear"], root, /'linear' is invalid\. Expected lin1, lin4, dpt, or a \.pth/, join(root, "results/no"));
+  });
+
   it("reads a model's places, scores up to the depth asked for, and prints a table of both sums", async () => {
     const options = ["--model", "model.safetensors", "--out", "results/model", "--steps", "2", "--max-depth", "5", "--no-flip"];
     const { code, stdout } = await dinov2([...words, ...options], root);

@@ -54,6 +54,17 @@ describe("dinov2 benchmark segmentation", () => {
     expect(JSON.parse(await readFile(join(root, written), "utf8"))).toEqual(result);
   });
 
+  it("measures a trained head as it is, and says when it is of another model", async () => {
+    const pixels = JSON.parse(await readFile(join(root, "results/pixels/results.json"), "utf8")) as SegmentationResult;
+    const tested = ["benchmark", "segmentation", "--data", "masks", "--backend", "wasm", "--crop", "28", "--head", "results/pixels/head.safetensors"];
+    const result = await dinov2Json<SegmentationResult>([...tested, "--model", "pixels", "--out", "results/head"], root);
+    expect(result.metrics).toEqual(pixels.metrics);
+    expect(result.data).toMatchObject({ classes: 3, trainImages: 0, testImages: 3 });
+    expect(result.protocol).toMatchObject({ layers: 1, steps: 0, trainedHead: "results/pixels/head.safetensors" });
+    const line = /head\.safetensors reads 588 numbers of a place, and the model gives \d+ for each of its \d+ blocks; name the model/;
+    await expectRefusal([...tested, "--model", "model.safetensors", "--out", "results/no"], root, line, join(root, "results/no"));
+  });
+
   it("reads a model's last blocks at several sizes, and prints a table of classes", async () => {
     const options = ["--model", "model.safetensors", "--out", "results/model", "--steps", "2", "--multi-scale"];
     const { code, stdout } = await dinov2([...words, ...options], root);

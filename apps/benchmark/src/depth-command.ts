@@ -1,21 +1,24 @@
 // `dinov2 benchmark depth`: how far away things are, read off the frozen features of places.
 
 import { addCommonOptions, addExamples, Command, InvalidArgumentError, parseHeightAndWidth, parseNumber, parsePositiveNumber } from "@dinov2/cli";
-import { addDenseOptions, type DenseOptions, isHeadFile, refuseTraining } from "./dense-options.ts";
+import type { DepthHeadName } from "@dinov2/evaluation";
+import { addDenseOptions, type DenseOptions, type HeadFile, isHeadFile, refuseTraining } from "./dense-options.ts";
 
 export interface DepthCommandOptions extends DenseOptions {
   /** A name of a head to train, or a file of one that is trained. */
-  readonly head: string;
+  readonly head: DepthHeadName | HeadFile;
   readonly crop?: readonly [height: number, width: number];
   readonly maxDepth?: number;
   readonly gradientLoss: number;
   readonly flip: boolean;
 }
 
-const heads = ["lin1", "lin4", "dpt"];
+const heads: readonly DepthHeadName[] = ["lin1", "lin4", "dpt"];
 
-function parseHead(text: string): string {
-  if (heads.includes(text) || isHeadFile(text)) return text;
+function parseHead(text: string): DepthHeadName | HeadFile {
+  const name = heads.find((head) => head === text);
+  if (name !== undefined) return name;
+  if (isHeadFile(text)) return text;
   throw new InvalidArgumentError(`Expected ${heads.join(", ")}, or a .pth or .safetensors of a trained head.`);
 }
 

@@ -1,21 +1,14 @@
-// From the name of a source to pairs to train and to test a depth head on, and what part of them is trained on.
+// What part of the pairs is trained on, and how far away a pixel may be.
 
-import { type DepthCropOptions, type DepthDataset, nyuFrame, openDepthDataset, publishedDepthCrop } from "@dinov2/data";
-import type { DepthTask } from "@dinov2/evaluation";
+import { type DepthCropOptions, type DepthDataset, nyuFrame, publishedDepthCrop } from "@dinov2/data";
 
 export interface DepthTaskOptions {
   readonly data: string;
   readonly crop?: readonly [height: number, width: number];
-  readonly maxDepth?: number;
-}
-
-export async function openDepthTask({ data, maxDepth }: DepthTaskOptions): Promise<DepthTask> {
-  const [train, test] = [await openDepthDataset(data, "train"), await openDepthDataset(data, "val")];
-  return maxDepth === undefined ? { train, test } : { train: upTo(train, maxDepth), test: upTo(test, maxDepth) };
 }
 
 /** The same pairs, of which farther pixels do not count. */
-const upTo = (dataset: DepthDataset, far: number): DepthDataset => ({
+export const upTo = (dataset: DepthDataset, far: number): DepthDataset => ({
   length: dataset.length,
   range: [dataset.range[0], far],
   ...(dataset.scoredCrop && { scoredCrop: dataset.scoredCrop }),

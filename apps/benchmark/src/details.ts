@@ -3,8 +3,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { encodePng, thumbnail, type ImageDataset } from "@dinov2/data";
-import type { ConfusionDetail, Detail, NeighboursDetail, OpenedTask, PerClassDetail, PictureDetail } from "@dinov2/evaluation";
+import type { ConfusionDetail, Detail, HeadDetail, NeighboursDetail, OpenedTask, PerClassDetail, PictureDetail } from "@dinov2/evaluation";
 import { writeFileAtomic } from "@dinov2/foundation";
+import { writeSafetensors } from "@dinov2/tensor";
 import type { Confusion, Curve, NamedImage, PerClass, Picture, QueryNeighbours, ResultDetails } from "@dinov2/report";
 
 /** More classes make a table that nobody reads, and a file of megabytes. */
@@ -31,6 +32,7 @@ export class DetailsWriter {
       case "curve": return void this.curves.push({ title: detail.title, xName: detail.xName, points: detail.points });
       case "neighbours": return this.addNeighbours(detail);
       case "picture": return this.addPicture(detail);
+      case "head": return this.writeHead(detail);
       default: detail satisfies never;
     }
   }
@@ -76,6 +78,12 @@ export class DetailsWriter {
   private async addPicture({ folder, name, caption, image }: PictureDetail): Promise<void> {
     const file = await this.write(folder, `${name.replace(/\.\w+$/, "").replaceAll(/[^\w.-]+/g, "_")}.png`, await encodePng(image));
     this.pictures.push({ file, folder, name, caption });
+  }
+
+  /** What `--head` reads. */
+  private async writeHead({ weights }: HeadDetail): Promise<void> {
+    await mkdir(this.folder, { recursive: true });
+    await writeSafetensors(join(this.folder, "head.safetensors"), weights);
   }
 
   private async write(folder: string, name: string, bytes: Uint8Array): Promise<string> {

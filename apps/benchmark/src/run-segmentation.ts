@@ -1,34 +1,40 @@
 // The segmentation benchmark: what is particular to it, for `measure`.
 
 import { formatDuration, formatTable } from "@dinov2/cli";
-import { openSegmentationDataset } from "@dinov2/data";
+import { openSegmentationDataset, type SegmentationDataset } from "@dinov2/data";
 import {
+  layersReadBy,
   publishedMultiScaleProtocol,
   publishedSegmentationProtocol,
+  readSegmentationHead,
   segmentationEvaluator,
   type SegmentationProtocol,
-  type SegmentationTask,
 } from "@dinov2/evaluation";
 import { InputError } from "@dinov2/foundation";
-import { describePairs, placeSizes, placeWidth } from "./dense-results.ts";
+import { describePairs, headOrigin, headWords, openPairs, type OpenedPairs, placeSizes, placeWidth } from "./dense-task.ts";
 import { measure } from "./measure.ts";
 import type { BenchmarkResults } from "./results.ts";
 import type { SegmentationCommandOptions } from "./segmentation-command.ts";
 
 export async function runSegmentation(options: SegmentationCommandOptions): Promise<void> {
-  const { seed, data, batchSize, figures } = options;
+  const { seed, data, head, batchSize, figures } = options;
   const protocol = segmentationProtocol(options);
-  await measure<SegmentationTask>(
+  await measure<OpenedPairs<SegmentationDataset>>(
     {
       benchmark: "segmentation",
-      open: async () => ({ train: await openSegmentationDataset(data, "train"), test: await openSegmentationDataset(data, "val") }),
-      run: (backbone, task, { progress, found }) => segmentationEvaluator(protocol).run(backbone, { task, seed, batchSize, figures, progress, found }),
+      open: () => openPairs((side) => openSegmentationDataset(data, side), head && (() => readSegmentationHead(head))),
+      run: (backbone, opened, { progress, found }) => segmentationEvaluator(protocol).run(backbone, { ...opened, seed, batchSize, figures, progress, found }),
       width: placeWidth,
-      describe: (task) => {
-        const { classNames } = task.train;
+      describe: ({ task }) => {
+        const { classNames } = task.test;
         return { origin: "the layout's own train and validation sides", classes: classNames.length, ...describePairs(task, classNames) };
       },
-      protocol: (backbone) => ({ ...written(protocol), batchSize, ...placeSizes(backbone) }),
+      protocol: (backbone, { trainedHead }) => ({
+        ...written(protocol),
+        batchSize,
+        ...(trainedHead && { layers: layersReadBy(trainedHead, backbone.places!), ...headOrigin(trainedHead) }),
+        ...placeSizes(backbone),
+      }),
       summary,
     },
     options,
@@ -58,7 +64,7 @@ function summary({ model, data, metrics, protocol, seconds, details }: Benchmark
   const [iou, accuracy] = details?.perClass ?? [];
   const classes = (iou?.classNames ?? []).map((name, i) => [name, percent(iou!.values[i]), percent(accuracy!.values[i])]);
   return [
-    `segmentation of ${model.source}${model.untrained ? " (untrained)" : ""}, ${String(protocol.layers)} layers at most, ${String(protocol.steps)} steps`,
+    `segmentation of ${model.source}${model.untrained ? " (untrained)" : ""}, ${String(protocol.layers)} layers at most, ${headWords(protocol)}`,
     `${data.trainImages} train and ${data.testImages} test images in ${String(data.classes)} classes (${data.source})`,
     "",
     formatTable([["", "IoU", "accuracy"], ...classes], ["left", "right", "right"]),

@@ -1,11 +1,11 @@
 // `dinov2 benchmark segmentation`: what every pixel belongs to, read off the frozen features of places.
 
 import { addCommonOptions, addExamples, Command, InvalidArgumentError, parsePositiveInteger } from "@dinov2/cli";
-import { addDenseOptions, type DenseOptions, isHeadFile, refuseTraining } from "./dense-options.ts";
+import { addDenseOptions, type DenseOptions, type HeadFile, isHeadFile, refuseTraining } from "./dense-options.ts";
 
 export interface SegmentationCommandOptions extends DenseOptions {
   /** A file of a head that is trained. */
-  readonly head?: string;
+  readonly head?: HeadFile;
   readonly multiScale: boolean;
   readonly layers?: number;
   readonly crop?: number;
@@ -14,7 +14,7 @@ export interface SegmentationCommandOptions extends DenseOptions {
   readonly batchSize: number;
 }
 
-function parseHead(text: string): string {
+function parseHead(text: string): HeadFile {
   if (isHeadFile(text)) return text;
   throw new InvalidArgumentError("Expected a .pth or .safetensors of a trained head.");
 }

@@ -1,4 +1,4 @@
-export { Command, Option } from "commander";
+export { Command, InvalidArgumentError, Option } from "commander";
 export {
   addCommonOptions,
   addImageOptions,

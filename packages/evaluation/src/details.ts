@@ -3,8 +3,9 @@
 // Legend: C classes.
 
 import type { RgbImage } from "@dinov2/data";
+import type { StateDict } from "@dinov2/vit";
 
-export type Detail = ConfusionDetail | PerClassDetail | CurveDetail | NeighboursDetail | PictureDetail;
+export type Detail = ConfusionDetail | PerClassDetail | CurveDetail | NeighboursDetail | PictureDetail | HeadDetail;
 
 /** How often images of one class were taken for another. */
 export interface ConfusionDetail {
@@ -55,6 +56,12 @@ export interface PictureDetail {
   /** What the figure shows, in words, for who cannot see it too. */
   readonly caption: string;
   readonly image: RgbImage;
+}
+
+/** The head that was trained for pixels, under the names that published heads have in files. */
+export interface HeadDetail {
+  readonly detail: "head";
+  readonly weights: StateDict;
 }
 
 /** The confusion matrix of true and predicted classes, up to the largest that occurs. */

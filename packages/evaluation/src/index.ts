@@ -12,6 +12,7 @@ export {
   type ConfusionDetail,
   type CurveDetail,
   type Detail,
+  type HeadDetail,
   type NeighboursDetail,
   type PerClassDetail,
   type PictureDetail,
@@ -75,6 +76,8 @@ export { patchPca, principalComponents, type PatchColors } from "./patch-pca.ts"
 export { resizeBilinear, type BilinearOptions } from "./dense/bilinear-resize.ts";
 export { denseFeatures, joinedPatches, lastLayers, padAround, type BackbonePlaces, type FeatureMap, type FeatureMapOptions } from "./dense/dense-features.ts";
 export { slide, slidingWindows, type Window, type WindowOptions } from "./dense/sliding-window.ts";
+export { loadHead, type HeadTensor, type HeadTensors, type TrainedHead } from "./dense/head-weights.ts";
+export type { DenseContext, DenseEvaluator, DenseTask } from "./dense/dense-evaluation.ts";
 export { trainDense, type DenseLearner, type DenseTraining } from "./dense/dense-trainer.ts";
 export * from "./depth/index.ts";
 export * from "./segmentation/index.ts";

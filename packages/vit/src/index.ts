@@ -30,6 +30,6 @@ export { keptCount, randomSamples, type ChooseSamples, type ResidualBranch, type
 export { DinoHead, dinoHeadDefaults, dinoHeadParameterSpecs, type DinoHeadConfig } from "./dino-head.ts";
 export { isPositionEmbedding, loadWeights, stateDict, type LoadOptions, type StateDict, type WeightArray } from "./weights/load-weights.ts";
 export { assertMatches, compareWeights, type Shape, type WeightReport } from "./weights/compare.ts";
-export { openModel, type OpenedModel, type OpenModelOptions } from "./weights/open-model.ts";
+export { openModel, openWeights, type OpenedModel, type OpenModelOptions } from "./weights/open-model.ts";
 export { withBlockNames, type WeightSource } from "./weights/source.ts";
 export { loadModel, saveModel, type LoadModelOptions } from "./weights/load-model.ts";

@@ -9,6 +9,7 @@ import {
   DptDepthHead,
   gradientLoss,
   LinearDepthHead,
+  loadHead,
   sigLoss,
   type DepthMetrics,
   type DepthRange,
@@ -60,8 +61,7 @@ const featureMaps = (golden: GoldenCase): FeatureMap[] =>
 function logits(golden: GoldenCase, name: string, maps: readonly FeatureMap[], upsample: number): tf.Tensor4D {
   const [outputs, inputs] = golden.tensor(`w.${name}.conv_depth.weight`).shape as [number, number];
   const head = new LinearDepthHead({ width: inputs / 2, range: rangeOf(golden), bins: outputs, upsample }, RandomStream.fromSeed(0));
-  head.weight.assign(tf.transpose(load<tf.Tensor2D>(golden, `w.${name}.conv_depth.weight`, [outputs, inputs])));
-  head.bias.assign(load(golden, `w.${name}.conv_depth.bias`));
+  loadHead(head.tensors, { origin: name, weights: golden.tensorsUnder(`w.${name}.`) });
   return head.logits(maps);
 }
 
@@ -70,7 +70,7 @@ function dptHead(golden: GoldenCase, range: DepthRange): DptDepthHead {
   const stageChannels = [0, 1, 2, 3].map((i) => outputs(`reassemble_blocks.projects.${i}.conv`)) as [number, number, number, number];
   const sizes = { width: outputs("reassemble_blocks.readout_projects.0.0"), channels: outputs("project.conv"), stageChannels };
   const head = new DptDepthHead(sizes, range, RandomStream.fromSeed(0));
-  head.load(golden.tensorsUnder("w.dpt."));
+  loadHead(head.tensors, { origin: "dpt", weights: golden.tensorsUnder("w.dpt.") });
   return head;
 }
 

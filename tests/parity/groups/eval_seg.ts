@@ -2,6 +2,7 @@
 
 import {
   LinearSegmentationHead,
+  loadHead,
   padAround,
   resizeBilinear,
   SegmentationScores,
@@ -46,9 +47,7 @@ async function headComparisons(golden: GoldenCase): Promise<Comparison[]> {
 
 function headOf(golden: GoldenCase, width: number): LinearSegmentationHead {
   const head = new LinearSegmentationHead(width, golden.attribute<number>("num_classes"), RandomStream.fromSeed(0));
-  for (const [name, variable] of head.parameters) variable.assign(load(golden, `w.${name}`, [...variable.shape]));
-  head.runningMean.assign(load(golden, "w.bn.running_mean"));
-  head.runningVariance.assign(load(golden, "w.bn.running_var"));
+  loadHead(head.tensors, { origin: golden.id, weights: golden.tensorsUnder("w.") });
   return head;
 }
 

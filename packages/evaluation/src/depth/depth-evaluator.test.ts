@@ -63,7 +63,7 @@ describe("depthEvaluator", () => {
       const found = (detail: Detail) => void details.push(detail);
       const metrics = await metricsOf(depthEvaluator(short).run(backbone, { task: { ...task, test: walls(2, 3) }, seed: 0, found, figures: 1 }));
       expect(metrics["image.rmse"]).toBeGreaterThan(0);
-      expect(details).toMatchObject([{ detail: "picture", folder: "depth", name: "wall 0", image: { width: 3 * 20 + 8, height: 14 } }]);
+      expect(details).toMatchObject([{ detail: "head" }, { detail: "picture", folder: "depth", name: "wall 0", image: { width: 3 * 20 + 8, height: 14 } }]);
       expect(tf.memory().numTensors).toBe(before);
     }
   });

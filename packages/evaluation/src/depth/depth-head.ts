@@ -4,9 +4,10 @@
 import type { RandomStream } from "@dinov2/foundation";
 import { tf, type Variable } from "@dinov2/tensor";
 import type { FeatureMap } from "../dense/dense-features.ts";
+import type { HeadTensors } from "../dense/head-weights.ts";
 
 export interface DepthHead {
-  readonly parameters: ReadonlyMap<string, Variable>;
+  readonly tensors: HeadTensors;
   /** Metres [B, H, W, 1] at the head's own resolution, not limited to the range. */
   predict(maps: readonly FeatureMap[]): tf.Tensor4D;
   dispose(): void;

@@ -6,15 +6,18 @@ import { tf } from "@dinov2/tensor";
 import type { FrozenBackbone } from "../backbone.ts";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
 import { type BackbonePlaces, denseFeatures, type FeatureMap, requirePlaces } from "../dense/dense-features.ts";
+import type { TrainedHead } from "../dense/head-weights.ts";
 import type { DepthHead, DepthRange } from "./depth-head.ts";
 import { depthLayers } from "./depth-layers.ts";
 import { gradientLoss, sigLoss } from "./depth-losses.ts";
 import type { DepthHeadName } from "./depth-protocol.ts";
 import { DptDepthHead, publishedDptSizes } from "./dpt-depth-head.ts";
-import { LinearDepthHead } from "./linear-depth-head.ts";
+import { LinearDepthHead, PUBLISHED_BINS } from "./linear-depth-head.ts";
+import { depthHeadOf } from "./trained-depth-head.ts";
 
 export interface DepthProbeOptions {
-  readonly head: DepthHeadName;
+  /** A fresh head of that name, or one of the shape of a trained one. */
+  readonly head: DepthHeadName | TrainedHead;
   readonly range: DepthRange;
   readonly random: RandomStream;
 }
@@ -24,7 +27,7 @@ export class DepthProbe {
   readonly places: BackbonePlaces;
   private readonly layers: readonly number[];
 
-  /** @throws InputError when the backbone has no features of places */
+  /** @throws InputError when the backbone has no features of places, or not those that a trained head reads */
   constructor(
     backbone: FrozenBackbone,
     private readonly options: DepthProbeOptions,
@@ -32,11 +35,13 @@ export class DepthProbe {
     const places = requirePlaces(backbone);
     this.places = places;
     const { head, range, random } = options;
-    this.layers = head === "lin1" ? [places.depth - 1] : depthLayers(places.depth);
+    const kind = typeof head === "string" ? head : depthHeadOf(head, places);
+    const bins = typeof head === "string" ? PUBLISHED_BINS : head.weights.get("conv_depth.bias")?.shape[0] ?? PUBLISHED_BINS;
+    this.layers = kind === "lin1" ? [places.depth - 1] : depthLayers(places.depth);
     this.head =
-      head === "dpt"
+      kind === "dpt"
         ? new DptDepthHead(publishedDptSizes(places.width), range, random)
-        : new LinearDepthHead({ width: places.width * this.layers.length, range }, random);
+        : new LinearDepthHead({ width: places.width * this.layers.length, range, bins }, random);
   }
 
   /** What the head reads of images [B, 3, H, W]. The caller disposes it. */

@@ -1,16 +1,14 @@
 // How a depth head is trained and tested, with the published choices as they come.
 
 import { type DepthCropOptions, type DepthDataset, publishedDepthCrop } from "@dinov2/data";
+import type { DenseTask } from "../dense/dense-evaluation.ts";
 
 export const depthHeads = ["lin1", "lin4", "dpt"] as const;
 /** A linear layer on the last block, one on four blocks, or the DPT head on four blocks. */
 export type DepthHeadName = (typeof depthHeads)[number];
 
-/** Images with depths on two sides. */
-export interface DepthTask {
-  readonly train: DepthDataset;
-  readonly test: DepthDataset;
-}
+/** Images with depths. */
+export type DepthTask = DenseTask<DepthDataset>;
 
 export interface DepthProtocol {
   readonly head: DepthHeadName;

@@ -2,14 +2,15 @@
 // B images, h × w patches, D width, C channels.
 
 import type { RandomStream } from "@dinov2/foundation";
-import { gelu, tf, type Variable } from "@dinov2/tensor";
+import { gelu, tf } from "@dinov2/tensor";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
 import type { FeatureMap } from "../dense/dense-features.ts";
+import { disposeHead, type HeadTensors } from "../dense/head-weights.ts";
 import { convolve3x3, pointwise, unfoldPlaces } from "./convolution.ts";
 import { depthOfNumber } from "./depth-bins.ts";
 import type { DepthHead, DepthRange } from "./depth-head.ts";
 import { placeFeatures } from "./linear-depth-head.ts";
-import { type DptLayer, type DptSizes, dptLayers, freshDptParameters, loadDptParameters } from "./dpt-layers.ts";
+import { type DptLayer, type DptSizes, dptLayers, freshDptTensors } from "./dpt-layers.ts";
 import { everyNth } from "./every-nth.ts";
 
 const PUBLISHED_CHANNELS = 256;
@@ -30,8 +31,7 @@ export function publishedDptSizes(width: number): DptSizes {
 
 /** Answers 16 places along a patch, [B, 16 h, 16 w, 1], where h and w are even. */
 export class DptDepthHead implements DepthHead {
-  readonly parameters: ReadonlyMap<string, Variable>;
-  private readonly layers: readonly DptLayer[];
+  readonly tensors: HeadTensors;
   private readonly byName: ReadonlyMap<string, DptLayer>;
 
   constructor(
@@ -39,15 +39,10 @@ export class DptDepthHead implements DepthHead {
     private readonly range: DepthRange,
     random: RandomStream,
   ) {
-    this.layers = dptLayers(sizes);
-    this.byName = new Map(this.layers.map((layer) => [layer.name, layer]));
-    this.parameters = freshDptParameters(this.layers, random);
-    tf.tidy(() => this.parameters.get(`${LAST_LAYER}.bias`)!.assign(tf.fill([1], FIRST_DEPTH)));
-  }
-
-  /** Takes over weights by official name, without the prefix of the head. Throws `InputError` when they do not fit. */
-  load(weights: Parameters<typeof loadDptParameters>[2]): void {
-    loadDptParameters(this.parameters, this.layers, weights);
+    const layers = dptLayers(sizes);
+    this.byName = new Map(layers.map((layer) => [layer.name, layer]));
+    this.tensors = freshDptTensors(layers, random);
+    tf.tidy(() => this.tensors.get(`${LAST_LAYER}.bias`)!.variable.assign(tf.fill([1], FIRST_DEPTH)));
   }
 
   /** @param maps of the four blocks, early to late */
@@ -95,15 +90,15 @@ export class DptDepthHead implements DepthHead {
 
   private apply(name: string, x: tf.Tensor4D): tf.Tensor4D {
     const { kind, side, bias } = this.byName.get(name)!;
-    const weight = this.parameters.get(`${name}.weight`)! as unknown as tf.Tensor;
+    const weight: tf.Tensor = this.tensors.get(`${name}.weight`)!.variable;
     const y =
       kind === "convolution" ? convolve3x3(x, weight as tf.Tensor3D)
       : kind === "transposed" ? unfoldPlaces(x, weight as tf.Tensor2D, side)
       : pointwise(x, weight as tf.Tensor2D);
-    return bias ? tf.add(y, this.parameters.get(`${name}.bias`)!) : y;
+    return bias ? tf.add(y, this.tensors.get(`${name}.bias`)!.variable) : y;
   }
 
   dispose(): void {
-    tf.dispose([...this.parameters.values()]);
+    disposeHead(this.tensors);
   }
 }

@@ -1,7 +1,7 @@
 // The layers of the DPT head by name, and their weights: which there are, as they are stored here, and as published files have them.
 
-import { InputError, type RandomStream } from "@dinov2/foundation";
-import { tf, type Variable } from "@dinov2/tensor";
+import type { RandomStream } from "@dinov2/foundation";
+import type { HeadTensor } from "../dense/head-weights.ts";
 import { uniformVariable } from "./depth-head.ts";
 
 export interface DptSizes {
@@ -73,35 +73,14 @@ function storedOrder({ kind }: DptLayer): number[] {
 }
 
 /** Weights and biases by official name, drawn as PyTorch draws them. */
-export function freshDptParameters(layers: readonly DptLayer[], random: RandomStream): Map<string, Variable> {
-  const parameters = new Map<string, Variable>();
+export function freshDptTensors(layers: readonly DptLayer[], random: RandomStream): Map<string, HeadTensor> {
+  const tensors = new Map<string, HeadTensor>();
   for (const layer of layers) {
-    const fanIn = (layer.kind === "transposed" ? layer.outputs : layer.inputs) * layer.side ** 2;
-    parameters.set(`${layer.name}.weight`, uniformVariable(storedShape(layer), fanIn, random.split(layer.name, "weight")));
-    if (layer.bias) parameters.set(`${layer.name}.bias`, uniformVariable([layer.outputs], fanIn, random.split(layer.name, "bias")));
+    const { name, outputs } = layer;
+    const fanIn = (layer.kind === "transposed" ? outputs : layer.inputs) * layer.side ** 2;
+    const weight = uniformVariable(storedShape(layer), fanIn, random.split(name, "weight"));
+    tensors.set(`${name}.weight`, { variable: weight, shape: officialShape(layer), order: storedOrder(layer) });
+    if (layer.bias) tensors.set(`${name}.bias`, { variable: uniformVariable([outputs], fanIn, random.split(name, "bias")), shape: [outputs] });
   }
-  return parameters;
-}
-
-/**
- * Takes over weights in PyTorch's layout.
- * @throws InputError when one is missing or has another shape
- */
-export function loadDptParameters(
-  parameters: ReadonlyMap<string, Variable>,
-  layers: readonly DptLayer[],
-  weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: ArrayLike<number> }>,
-): void {
-  const taken = (name: string, shape: readonly number[]) => {
-    const weight = weights.get(name);
-    if (weight?.shape.join() === shape.join()) return tf.tensor(Float32Array.from(weight.data), [...shape]);
-    throw new InputError(`Weight "${name}" of the DPT head is ${weight ? `[${weight.shape.join(", ")}]` : "missing"}, expected [${shape.join(", ")}].`);
-  };
-  tf.tidy(() => {
-    for (const layer of layers) {
-      const weight = tf.transpose(taken(`${layer.name}.weight`, officialShape(layer)), storedOrder(layer));
-      parameters.get(`${layer.name}.weight`)!.assign(tf.reshape(weight, storedShape(layer)));
-      if (layer.bias) parameters.get(`${layer.name}.bias`)!.assign(taken(`${layer.name}.bias`, [layer.outputs]));
-    }
-  });
+  return tensors;
 }

@@ -17,3 +17,4 @@ export { LinearDepthHead, placeFeatures, type LinearDepthHeadOptions } from "./l
 export { DptDepthHead, publishedDptSizes } from "./dpt-depth-head.ts";
 export type { DptSizes } from "./dpt-layers.ts";
 export { depthLayers } from "./depth-layers.ts";
+export { depthHeadOf, readDepthHead } from "./trained-depth-head.ts";

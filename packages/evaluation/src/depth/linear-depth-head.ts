@@ -2,9 +2,10 @@
 // h × w patches, D width, L blocks, N bins.
 
 import type { RandomStream } from "@dinov2/foundation";
-import { tf, type Variable } from "@dinov2/tensor";
+import { tf } from "@dinov2/tensor";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
 import type { FeatureMap } from "../dense/dense-features.ts";
+import { disposeHead, type HeadTensors } from "../dense/head-weights.ts";
 import { pointwise } from "./convolution.ts";
 import { depthBins, depthOfBins } from "./depth-bins.ts";
 import { type DepthHead, type DepthRange, uniformVariable } from "./depth-head.ts";
@@ -28,19 +29,23 @@ export interface LinearDepthHeadOptions {
  * Source: `BNHead` of `dinov2/hub/depth/decode_heads.py`, which has no batch norm in spite of its name.
  */
 export class LinearDepthHead implements DepthHead {
+  readonly tensors: HeadTensors;
   /** [2 D L, N] */
-  readonly weight: Variable;
+  private readonly weight: tf.Tensor2D;
   /** [N] */
-  readonly bias: Variable;
-  readonly parameters: ReadonlyMap<string, Variable>;
+  private readonly bias: tf.Tensor;
   private readonly options: Required<LinearDepthHeadOptions>;
 
   constructor(options: LinearDepthHeadOptions, random: RandomStream) {
     this.options = { bins: PUBLISHED_BINS, upsample: PUBLISHED_UPSAMPLE, ...options };
     const [inputs, { bins }] = [2 * options.width, this.options];
-    this.weight = uniformVariable([inputs, bins], inputs, random.split("weight"));
-    this.bias = uniformVariable([bins], inputs, random.split("bias"));
-    this.parameters = new Map([["head.conv_depth.weight", this.weight], ["head.conv_depth.bias", this.bias]]);
+    const weight = uniformVariable([inputs, bins], inputs, random.split("weight"));
+    const bias = uniformVariable([bins], inputs, random.split("bias"));
+    this.tensors = new Map([
+      ["conv_depth.weight", { variable: weight, shape: [bins, inputs, 1, 1], order: [1, 0, 2, 3] }],
+      ["conv_depth.bias", { variable: bias, shape: [bins] }],
+    ]);
+    [this.weight, this.bias] = [weight as tf.Tensor as tf.Tensor2D, bias];
   }
 
   predict(maps: readonly FeatureMap[]): tf.Tensor4D {
@@ -56,13 +61,13 @@ export class LinearDepthHead implements DepthHead {
     return tf.tidy(() => {
       const features = placeFeatures(maps);
       const [, height, width] = features.shape;
-      const logits = tf.add(pointwise(features, this.weight as unknown as tf.Tensor2D), this.bias) as tf.Tensor4D;
+      const logits = tf.add(pointwise(features, this.weight), this.bias) as tf.Tensor4D;
       return resizeBilinear(logits, [height * this.options.upsample, width * this.options.upsample]);
     });
   }
 
   dispose(): void {
-    tf.dispose([this.weight, this.bias]);
+    disposeHead(this.tensors);
   }
 }
 

@@ -8,3 +8,4 @@ export {
   type SegmentationTask,
 } from "./segmentation-protocol.ts";
 export { SegmentationScores, type SegmentationMetrics } from "./segmentation-scores.ts";
+export { layersReadBy, readSegmentationHead } from "./trained-segmentation-head.ts";

@@ -2,8 +2,8 @@
 // patches, D width of what is read, K classes.
 
 import type { RandomStream } from "@dinov2/foundation";
-import type { Parameters } from "@dinov2/optim";
 import { fullPrecision, linear, tf, type Variable } from "@dinov2/tensor";
+import { disposeHead, type HeadTensors } from "../dense/head-weights.ts";
 
 /** The standard deviation of fresh weights (mmsegmentation's `conv_seg`). */
 const INITIAL_DEVIATION = 0.01;
@@ -18,8 +18,8 @@ const MOMENTUM = 0.1;
  * batch norm as `torch.nn.BatchNorm2d`.
  */
 export class LinearSegmentationHead {
-  /** By official name; `conv_seg.weight` is [K, D], without its two axes of one. */
-  readonly parameters: Parameters;
+  /** `conv_seg.weight` is held as [K, D], without its two axes of one. */
+  readonly tensors: HeadTensors;
   readonly runningMean: Variable;
   readonly runningVariance: Variable;
   private readonly weight: Variable;
@@ -36,11 +36,13 @@ export class LinearSegmentationHead {
     this.shift = variable(() => tf.zeros([width]));
     this.runningMean = variable(() => tf.zeros([width]), false);
     this.runningVariance = variable(() => tf.ones([width]), false);
-    this.parameters = new Map([
-      ["bn.weight", this.scale],
-      ["bn.bias", this.shift],
-      ["conv_seg.weight", this.weight],
-      ["conv_seg.bias", this.bias],
+    this.tensors = new Map([
+      ["bn.weight", { variable: this.scale, shape: [width] }],
+      ["bn.bias", { variable: this.shift, shape: [width] }],
+      ["bn.running_mean", { variable: this.runningMean, shape: [width] }],
+      ["bn.running_var", { variable: this.runningVariance, shape: [width] }],
+      ["conv_seg.weight", { variable: this.weight, shape: [classCount, width, 1, 1] }],
+      ["conv_seg.bias", { variable: this.bias, shape: [classCount] }],
     ]);
   }
 
@@ -62,7 +64,7 @@ export class LinearSegmentationHead {
   }
 
   dispose(): void {
-    tf.dispose([...this.parameters.values(), this.runningMean, this.runningVariance]);
+    disposeHead(this.tensors);
   }
 
   private classify(features: tf.Tensor4D, mean: tf.Tensor, variance: tf.Tensor): tf.Tensor4D {

@@ -6,13 +6,15 @@ import { tf } from "@dinov2/tensor";
 import type { FrozenBackbone } from "../backbone.ts";
 import { resizeBilinear } from "../dense/bilinear-resize.ts";
 import { denseFeatures, joinedPatches, lastLayers, requirePlaces } from "../dense/dense-features.ts";
+import type { TrainedHead } from "../dense/head-weights.ts";
 import { slide, type WindowOptions } from "../dense/sliding-window.ts";
+import { layersReadBy } from "./trained-segmentation-head.ts";
 import { LinearSegmentationHead } from "./linear-segmentation-head.ts";
 import { pixelCrossEntropy } from "./pixel-cross-entropy.ts";
 
 export interface SegmentationProbeOptions {
-  /** How many last layers the head reads; as many as there are. */
-  readonly layers: number;
+  /** How many last layers the head reads; as many as there are, or as a trained head reads. */
+  readonly layers: number | TrainedHead;
   readonly classCount: number;
   readonly random: RandomStream;
 }
@@ -21,13 +23,13 @@ export class SegmentationProbe {
   readonly head: LinearSegmentationHead;
   private readonly layers: readonly number[];
 
-  /** @throws InputError when the backbone has no features of places */
+  /** @throws InputError when the backbone has no features of places, or not those that a trained head reads */
   constructor(
     private readonly backbone: FrozenBackbone,
     { layers, classCount, random }: SegmentationProbeOptions,
   ) {
     const places = requirePlaces(backbone);
-    this.layers = lastLayers(places, layers);
+    this.layers = lastLayers(places, typeof layers === "number" ? layers : layersReadBy(layers, places));
     this.head = new LinearSegmentationHead(places.width * this.layers.length, classCount, random);
   }
 

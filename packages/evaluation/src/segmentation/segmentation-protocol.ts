@@ -1,13 +1,11 @@
 // How a segmentation head is trained and tested, with the published choices as they come.
 
 import { publishedMultiScaleCrop, publishedSegmentationCrop, type ScaleLimits, type SegmentationCropOptions, type SegmentationDataset } from "@dinov2/data";
+import type { DenseTask } from "../dense/dense-evaluation.ts";
 import type { WindowOptions } from "../dense/sliding-window.ts";
 
-/** Images with masks on two sides; classes mean the same on both. */
-export interface SegmentationTask {
-  readonly train: SegmentationDataset;
-  readonly test: SegmentationDataset;
-}
+/** Images with masks. */
+export type SegmentationTask = DenseTask<SegmentationDataset>;
 
 export interface SegmentationProtocol {
   /** How many last blocks the head reads. */

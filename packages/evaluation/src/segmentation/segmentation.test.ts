@@ -33,7 +33,7 @@ describe("segmentation scores", () => {
 describe("the head", () => {
   it("normalises by the batch in training, and by what it saw in use", async () => {
     const head = new LinearSegmentationHead(2, 3, RandomStream.fromSeed(1));
-    const weight = await head.parameters.get("conv_seg.weight")!.data();
+    const weight = await head.tensors.get("conv_seg.weight")!.variable.data();
     const features = tf.tensor4d([1, 10, 3, 30], [1, 1, 2, 2]);
     const logits = tf.tidy(() => head.trainingLogits(features));
     // Two numbers m ± d are normalised to ±1.

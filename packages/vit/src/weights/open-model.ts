@@ -38,8 +38,16 @@ export async function openModel(path: string, options: OpenModelOptions): Promis
   const entry = await stat(path).catch(() => null);
   if (entry === null) throw new InputError(`No model at ${path}; expected a run folder, a checkpoint or a .safetensors file.`);
   if (entry.isDirectory()) return openFolder(path, options);
+  return openOfficial(path, options, openWeights);
+}
+
+/**
+ * The tensors of a file, whatever they are of.
+ * @throws InputError when it is in no known format
+ */
+export async function openWeights(path: string): Promise<WeightSource> {
   const open = openers[extname(path)];
-  if (open) return openOfficial(path, options, open);
+  if (open) return open(path);
   throw new InputError(`${path} is not a model that can be read; expected .safetensors, .pth or a folder.`);
 }
 

@@ -34,7 +34,7 @@ export async function safetensorsSource(path: string): Promise<WeightSource> {
 
 /**
  * The state dict in what `torch.save` wrote: the saved value itself, or what a training checkpoint holds under `teacher`
- * or else `model` (`load_pretrained_weights` of `dinov2/utils/utils.py`).
+ * or else `model` (`load_pretrained_weights` of `dinov2/utils/utils.py`), and that of a head under `state_dict` (mmcv).
  */
 export async function pthSource(path: string): Promise<WeightSource> {
   const file = await openPth(path);
@@ -53,7 +53,7 @@ export async function pthSource(path: string): Promise<WeightSource> {
 
 function stateDictOf(value: PthValue): Map<PthValue, PthValue> {
   if (!(value instanceof Map)) return new Map();
-  const inside = value.get("teacher") ?? value.get("model");
+  const inside = value.get("teacher") ?? value.get("model") ?? value.get("state_dict");
   return inside instanceof Map ? inside : value;
 }
 
