@@ -26,14 +26,21 @@ export interface ClassificationTask {
   readonly furtherTests?: readonly NamedTestImages[];
   /** More labelled images, to choose settings on; without them a part of `train` serves. */
   readonly selection?: ImageDataset;
+  /** Images of `train` to choose settings on, where the set names them; settings are then fitted to all of `train`. */
+  readonly selectionImages?: Int32Array;
+  /**
+   * What is known of images that may show several classes, which have no labels, by their place in a side: [C] 1 shows the class,
+   * -1 does not, 0 is too difficult to say.
+   */
+  readonly targets?: Readonly<Record<"train" | "test", (image: number) => Int8Array>>;
   /** What settings are selected by; top-1 when missing. */
   readonly metric?: AccuracyMetric;
 }
 
 /** Where an evaluator reports what it is doing, for long work. */
 export interface EvaluationWatcher {
-  /** `done` of `total` images of a side were seen. */
-  progress?(stage: string, done: number, total: number): void;
+  /** `done` of `total` images of a stage were seen, or of something else in the plural: `unit`. */
+  progress?(stage: string, done: number, total: number, unit?: string): void;
   /** A file was left out. */
   skipped?(name: string, reason: string): void;
 }
@@ -61,5 +68,7 @@ export interface EvaluationContext extends ReadingOptions {
 
 export interface Evaluator {
   readonly name: string;
+  /** Whether it measures images that may show several classes at once. */
+  readonly severalClasses?: boolean;
   run(backbone: FrozenBackbone, context: EvaluationContext): AsyncIterable<Measurement>;
 }

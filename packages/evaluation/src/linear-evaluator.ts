@@ -7,7 +7,7 @@ import { augmentedBatches, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
 import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
 import { classCountOf } from "./rank.ts";
-import { heldOutRows } from "./splits.ts";
+import { heldOutRows, namedRows } from "./splits.ts";
 import { classDetails, extractTest, rowsOf, type TestFeatures, type TestImages, testSets } from "./test-images.ts";
 
 export const OFFICIAL_BATCH = 128;
@@ -40,8 +40,8 @@ export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...opti
   return {
     name: "linear",
     async *run(backbone, context) {
-      const { train } = context.task;
-      const sides = selectOn === "test" ? { train } : holdOut(train, heldOutShare, context.seed);
+      const { train, selectionImages } = context.task;
+      const sides = selectOn === "test" ? { train } : holdOut(train, heldOutShare, context.seed, selectionImages);
       yield* measurements(await scores(backbone, sides, options, context), context.task.metric);
     },
   };
@@ -52,8 +52,8 @@ interface Sides {
   readonly heldOut?: ImageDataset;
 }
 
-function holdOut(train: ImageDataset, share: number, seed: number): Sides {
-  const rows = heldOutRows(labelsOf(train), share, seed, train.column?.("group"));
+function holdOut(train: ImageDataset, share: number, seed: number, selectionImages?: Int32Array): Sides {
+  const rows = selectionImages ? namedRows(selectionImages, [...labelsOf(train).keys()]) : heldOutRows(labelsOf(train), share, seed, train.column?.("group"));
   return { train: subset(train, rows.train), heldOut: subset(train, rows.test) };
 }
 

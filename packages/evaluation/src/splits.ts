@@ -48,6 +48,16 @@ export function heldOutRows(labels: ArrayLike<number>, share: number, seed: numb
   throw new InputError("No class has two training images, so none can be held out to select on; name other images to select on.");
 }
 
+/**
+ * Rows of images that are named to choose a setting on (`test`), and the rest.
+ * @param images [N] the image of each row
+ */
+export function namedRows(selectionImages: Int32Array, images: ArrayLike<number>): Split {
+  const named = new Set(selectionImages);
+  const rows = Int32Array.from({ length: images.length }, (_, row) => row);
+  return { train: rows.filter((row) => !named.has(images[row]!)), test: rows.filter((row) => named.has(images[row]!)) };
+}
+
 /** For each class its units: lists of rows that must stay together. */
 function unitsByClass(labels: ArrayLike<number>, groups?: ArrayLike<string>): Map<number, number[][]> {
   const units = new Map<string | number, number[]>();

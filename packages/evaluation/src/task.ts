@@ -3,10 +3,12 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { openDataset, subset, type ImageDataset } from "@dinov2/data";
+import { looksLikeClassificationSet, openDataset, subset, type ImageDataset } from "@dinov2/data";
 import { InputError, RandomStream } from "@dinov2/foundation";
+import type { AccuracyMetric } from "./accuracy.ts";
 import type { ClassificationTask } from "./evaluator.ts";
 import { labelled, openLike, testName } from "./open-like.ts";
+import { openPublishedSet } from "./published-set.ts";
 import { stratifiedSplit } from "./splits.ts";
 import type { NamedTestImages, TestImages } from "./test-images.ts";
 
@@ -19,6 +21,10 @@ export interface TaskOptions {
   /** The share of images to test on, when the source is one labelled set. */
   readonly split: number;
   readonly seed: number;
+  /** What settings are selected by, in place of what the set is reported by. */
+  readonly metric?: AccuracyMetric;
+  /** Whether images that may show several classes at once can be measured. */
+  readonly severalClasses?: boolean;
 }
 
 export interface OpenedTask extends ClassificationTask {
@@ -30,19 +36,24 @@ export interface OpenedTask extends ClassificationTask {
 const TEST_NAMES = ["val", "test", "validation"];
 
 /**
- * The first that fits: `testData`; the sides of `imagenet:DIR`; sub-folders `train` and `val` (or `test`, `validation`); a
+ * The first that fits: the sides of a set that is known by name; `testData`; the sides of `imagenet:DIR`; sub-folders `train` and `val` (or `test`, `validation`); a
  * manifest with a `split` column of such words; else a random split of one labelled set, in which rows of one `group` of a
  * manifest stay together. Of a source with two sides `testData` takes the place of the second.
  * @throws InputError without labels, with a class on the test side that cannot be learnt, or with an empty side
  */
 export async function openTask(options: TaskOptions): Promise<OpenedTask> {
-  const task = await openSides(options);
-  if (options.selectionData === undefined) return task;
-  return { ...task, selection: await openLike(task, options.data, options.selectionData) };
+  const { metric, selectionData } = options;
+  const task = { ...(await openSides(options)), ...(metric && { metric }) };
+  if (selectionData === undefined) return task;
+  return { ...task, selection: await openLike(task, options.data, selectionData) };
 }
 
 async function openSides(options: TaskOptions): Promise<OpenedTask> {
   const { data, testData } = options;
+  if (looksLikeClassificationSet(data)) {
+    if (testData !== undefined) throw new InputError(`${data} has images to test on; leave --test-data out.`);
+    return openPublishedSet(options);
+  }
   const own = await ownSides(data);
   if (testData !== undefined) return openWithTests(own?.train ?? data, [testData].flat(), "given as sources of their own");
   return own ? openWithTests(own.train, [own.test], own.origin) : splitOne(await openDataset(data), options);

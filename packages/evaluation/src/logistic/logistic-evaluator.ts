@@ -3,8 +3,9 @@ import type { EvaluationContext, Evaluator } from "../evaluator.ts";
 import { joinLabelled, type LabelledFeatures, selectLabelled } from "../feature-matrix.ts";
 import { extractLabelled } from "../features.ts";
 import { type Answers, classCountOf } from "../rank.ts";
-import { heldOutRows } from "../splits.ts";
+import { heldOutRows, namedRows } from "../splits.ts";
 import { classDetails, extractTest, rowsOf, type TestFeatures, testSets } from "../test-images.ts";
+import { measureMultiLabel } from "./multi-label.ts";
 import { logisticLogits, type LogisticModel, LogisticRegression, OFFICIAL_CS, OFFICIAL_ITERATIONS } from "./logistic-regression.ts";
 
 export interface LogisticEvaluatorOptions {
@@ -28,23 +29,26 @@ const SELECTION_TOLERANCE = 1e-8;
 export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_ITERATIONS, heldOutShare = 0.1 }: LogisticEvaluatorOptions = {}): Evaluator {
   return {
     name: "logistic",
+    severalClasses: true,
     async *run(backbone, context) {
       const { task, found } = context;
+      const ascending = [...new Set(cs)].sort((a, b) => a - b);
+      if (task.targets) return yield* measureMultiLabel(backbone, context, { cs: ascending, maxIterations, tolerance: SELECTION_TOLERANCE });
       const train = await extractLabelled(backbone, task.train, "train", context);
       const selection = task.selection && (await extractTest(backbone, task.selection, context, "to select on"));
       const tests: TestFeatures[] = [];
       for (const { images } of testSets(task)) tests.push(await extractTest(backbone, images, context));
       const classCount = classCountOf(train, ...tests);
       const groups = task.train.column?.("group");
-      const sides = selection ? { fitted: train, selection } : heldOutSides(train, heldOutShare, context.seed, groups);
+      const sides = selection ? { fitted: train, selection } : heldOutSides(train, heldOutShare, context.seed, groups, task.selectionImages);
 
-      const tried = await scoreAll({ ...sides, cs: [...new Set(cs)].sort((a, b) => a - b), classCount, maxIterations }, context);
+      const tried = await scoreAll({ ...sides, cs: ascending, classCount, maxIterations }, context);
       const { metric = "top1" } = task;
       const best = tried[bestBy(tried, metric)]!; // the smaller C of equal ones
       const everything = selection ? joinLabelled(train, selection) : train;
       const model = fitOnce(everything, classCount, best.c, maxIterations);
 
-      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${selection ? "images given to select on" : "training images held out"}`;
+      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${selection ? "images given to select on" : task.selectionImages ? "the set's own images to select on" : "training images held out"}`;
       for (const [i, { prefix, images }] of testSets(task).entries()) {
         const score = scoreModel(model, tests[i]!);
         yield* rowsOf(images, scoreRows(`${prefix}logistic`, score).map((row) => ({ ...row, note })));
@@ -66,8 +70,14 @@ interface Sides {
   readonly selection: LabelledFeatures;
 }
 
-function heldOutSides(train: LabelledFeatures & { readonly rows: Int32Array }, share: number, seed: number, groups?: ArrayLike<string>): Sides {
-  const rows = heldOutRows(train.labels, share, seed, groups && Array.from(train.rows, (row) => groups[row]!));
+function heldOutSides(
+  train: LabelledFeatures & { readonly rows: Int32Array },
+  share: number,
+  seed: number,
+  groups: ArrayLike<string> | undefined,
+  selectionImages: Int32Array | undefined,
+): Sides {
+  const rows = selectionImages ? namedRows(selectionImages, train.rows) : heldOutRows(train.labels, share, seed, groups && Array.from(train.rows, (row) => groups[row]!));
   return { fitted: selectLabelled(train, rows.train), selection: selectLabelled(train, rows.test) };
 }
 
