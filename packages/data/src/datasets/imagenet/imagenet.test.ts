@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import { describe, expect, it } from "vitest";
@@ -21,8 +21,19 @@ async function refusal(source: string): Promise<string> {
 
 const image = (number: number) => `ILSVRC2012_val_${String(number).padStart(8, "0")}`;
 const flat = { [`val/${image(1)}.JPEG`]: "", [`val/${image(2)}.JPEG`]: "", [`val/${image(3)}.JPEG`]: "" };
-// Its lines of the first three IDs: sorted by wnid they are the third, the second and the first.
+// Lines of three IDs: sorted by wnid these classes are the third, the second and the first.
 const map = "n02119789 1 kit_fox\nn02100735 2 English_setter\nn02096294 4 Australian_terrier\n";
+/** The same IDs and 1001, n00001740, as SciPy's `savemat` writes them: synsets of eight fields, compressed. */
+const meta = Buffer.concat([
+  Buffer.from(`${"MATLAB 5.0 MAT-file".padEnd(124)}\0\x01IM`, "latin1"),
+  Buffer.from(
+    "DwAAAGoBAAB4nO1U0UrDMBS9q910CEXFBx/7AT6kdbr1TVHBgYgozMdSttgGu1SaDLc/8Ff9C5Mt1SwWOlb1aRcuybnlnPTk0DoAcL8D0BKrWMCCRTUVtkU3VG+LZjPKMGfiuQ37av4u" +
+      "un/7OHi49JHnh/0rKfB0t1i/6i3LR0wfxGnGlgZ0Mg6HCUlHOabzwRIoNCjmYYJJnHBF4XlEaEjGUYwZOGKI4NvPruGnoTXM/VnzveSdazy7hNfWeHsKU+R7XtDtBWoudW4qdI4MHYlf" +
+      "CHefs+mxO5ikr5i542iYZ5ww04+pV5SuV7yHzmtX3IOldiavVXFeoftb562S12FzPZ4F9XJGqHtyqvmt0nEMHYmvaZwSlrjiI+I4/+ljk+/6+dpQK18UnPlBR/Nb9R0fGDoSX0yY+B+l" +
+      "JKKuyDcnMuOye9jkvH7OH1t1chbldTtI89ur0GkZOhJjygmf/W+uVgnvL3MtO2/VXD8B0zNSpw==",
+    "base64",
+  ),
+]);
 
 describe("ImageNet's validation images", () => {
   it("take their classes from Kaggle's list, whose rows are in no order", async () => {
@@ -43,10 +54,11 @@ describe("ImageNet's validation images", () => {
   });
 
   it.each([
-    ["ILSVRC2012_devkit_t12/data", "ILSVRC2012_validation_ground_truth.txt"],
-    ["ILSVRC/devkit/data", "ILSVRC2015_clsloc_validation_ground_truth.txt"],
-  ])("take their classes from the devkit in %s, by its own numbers of them", async (devkit, groundTruth) => {
-    const folder = await temporaryFolder({ ...flat, [`${devkit}/${groundTruth}`]: "4\n1\n2\n", [`${devkit}/map_clsloc.txt`]: map });
+    ["ILSVRC2012_devkit_t12/data", "ILSVRC2012_validation_ground_truth.txt", { "meta.mat": meta }],
+    ["ILSVRC/devkit/data", "ILSVRC2015_clsloc_validation_ground_truth.txt", { "map_clsloc.txt": map }],
+  ])("take their classes from the devkit in %s, by its own numbers of them", async (devkit, groundTruth, ids) => {
+    const inDevkit = Object.entries({ [groundTruth]: "4\n1\n2\n", ...ids }).map(([name, content]) => [`${devkit}/${name}`, content]);
+    const folder = await temporaryFolder({ ...flat, ...(Object.fromEntries(inDevkit) as Record<string, string>) });
     const validation = await openDataset(`imagenet:${folder}:split=val`);
     expect(rows(validation).map(([, wnid]) => wnid)).toEqual(["n02096294", "n02119789", "n02100735"]);
     expect([0, 1, 2].map((i) => validation.label(i))).toEqual([0, 2, 1]);
@@ -65,9 +77,11 @@ describe("ImageNet's validation images", () => {
 
   it("refuse labels that do not fit them, and say which", async () => {
     const kit = "ILSVRC2012_devkit_t12/data";
-    const cases: [files: Record<string, string>, message: RegExp][] = [
-      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n4\n" }, /map_clsloc\.txt, which says what they are, is missing; .*scipy\.io\.loadmat\('meta\.mat'/],
-      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n1001\n4\n", [`${kit}/map_clsloc.txt`]: map }, /ground_truth\.txt, line 2 is "1001"; expected an ILSVRC2012_ID/],
+    const cases: [files: Record<string, string | Uint8Array>, message: RegExp][] = [
+      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n4\n" }, /There is no .*devkit_t12\/data\/meta\.mat/],
+      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n3\n", [`${kit}/meta.mat`]: meta }, /ground_truth\.txt, line 3 is "3"; expected the ILSVRC2012_ID/],
+      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n4\n", [`${kit}/meta.mat`]: meta.subarray(0, 128) }, /meta\.mat has no structs "synsets" with ILSVRC2012_ID/],
+      [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n1001\n4\n", [`${kit}/map_clsloc.txt`]: map }, /ground_truth\.txt, line 2 is "1001"; expected the ILSVRC2012_ID of a class/],
       [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n", [`${kit}/map_clsloc.txt`]: map }, /does not say what ILSVRC2012_val_00000003\.JPEG is; it has 2 images/],
       [{ [`${kit}/ILSVRC2012_validation_ground_truth.txt`]: "1\n2\n4\n", [`${kit}/map_clsloc.txt`]: "1 kit_fox\n" }, /map_clsloc\.txt, line 1 is "1 kit_fox"; expected a wnid/],
       [{ "LOC_val_solution.csv": `ImageId,PredictionString\n${image(1)}\n` }, /LOC_val_solution\.csv, line 2 is "ILSVRC2012_val_00000001"; expected/],
@@ -98,37 +112,38 @@ describe("test sets with ImageNet's labels", () => {
     expect(await told("[[1]]", { "val/other.JPEG": "" })).toMatch(/other\.JPEG in .* is not named ILSVRC2012_val_/);
   });
 
-  const folders = (names: Iterable<string>) => Object.fromEntries([...names].map((name) => [`${name}/0.jpeg`, ""]));
+  /** A folder with one of an image for each name: links, which are quick to make. */
+  async function folders(names: readonly string[], inside = ""): Promise<string> {
+    const root = await temporaryFolder({ "images/0.jpeg": "", [`set/${inside}README.txt`]: "" });
+    for (const name of names) symlinkSync(join(root, "images"), join(root, "set", inside, name));
+    return join(root, "set");
+  }
   const numbers = Array.from({ length: 1000 }, (_, k) => String(k));
   const wnids = (count: number) => Array.from({ length: count }, (_, i) => `n${String(2000000 + 7 * i).padStart(8, "0")}`);
 
   it("V2: a folder's name is the number of its class", async () => {
-    const folder = await temporaryFolder(folders(numbers));
-    const dataset = await openTestDataset(`imagenet-v2:${folder}`);
+    const dataset = await openTestDataset(`imagenet-v2:${await folders(numbers)}`);
     expect([dataset.length, dataset.numbered]).toEqual([1000, true]);
     // As texts 10 comes before 2.
     for (let i = 0; i < 1000; i++) expect(dataset.name(i)).toBe(`${dataset.label(i)}/0.jpeg`);
-    await rename(join(folder, "17/0.jpeg"), join(folder, "17/0.txt"));
-    expect(await refusal(`imagenet-v2:${folder}`)).toMatch(/no images in a folder 17; expected all of 0 to 999/);
-    await rename(join(folder, "18"), join(folder, "n01440764"));
-    expect(await refusal(`imagenet-v2:${folder}`)).toMatch(/has a folder n01440764; expected folders 0 to 999/);
+    expect(await refusal(`imagenet-v2:${await folders(["0", "1", "3"])}`)).toMatch(/no images in a folder 2; expected all of 0 to 999/);
+    expect(await refusal(`imagenet-v2:${await folders(["0", "n01440764"])}`)).toMatch(/has a folder n01440764; expected folders 0 to 999/);
   });
 
-  it("A and R: 200 folders of wnids, whose classes alone may be answered; Sketch: all 1000", async () => {
-    const folder = await temporaryFolder({ ...folders(wnids(200)), "README.txt": "" });
+  it("A and R: 200 folders of wnids, whose classes alone may be answered", async () => {
+    const folder = await folders(wnids(200));
     for (const name of ["a", "r"]) {
       const dataset = await openTestDataset(`imagenet-${name}:${folder}`);
       expect([dataset.classNames, dataset.ownClassesOnly]).toEqual([wnids(200), true]);
     }
-    await rename(join(folder, wnids(200).at(-1)!), join(folder, "cats"));
-    expect(await refusal(`imagenet-a:${folder}`)).toMatch(/has a folder cats; expected 200 folders nXXXXXXXX/);
-    await rename(join(folder, "cats"), join(folder, ".cats"));
-    expect(await refusal(`imagenet-r:${folder}`)).toMatch(/has 199 folders of classes; expected 200/);
-    const sketch = await temporaryFolder(folders(wnids(1000).map((wnid) => `sketch/${wnid}`)));
-    for (const folder of [sketch, join(sketch, "sketch")]) {
-      const dataset = await openTestDataset(`imagenet-sketch:${folder}`);
-      expect([dataset.length, dataset.classNames, dataset.ownClassesOnly]).toEqual([1000, wnids(1000), undefined]);
-    }
+    expect(await refusal(`imagenet-r:${await folders(wnids(3))}`)).toMatch(/has 3 folders of classes; expected 200/);
+    expect(await refusal(`imagenet-a:${await folders(["cats", ...wnids(3)])}`)).toMatch(/has a folder cats; expected 200 folders nXXXXXXXX/);
     expect(await refusal("imagenet-r:/nowhere")).toMatch(/There is no folder \/nowhere/);
+  });
+
+  it("Sketch: all classes, in the folder that its archive unpacks to", async () => {
+    const dataset = await openTestDataset(`imagenet-sketch:${await folders(wnids(1000), "sketch/")}`);
+    expect([dataset.length, dataset.classNames, dataset.ownClassesOnly]).toEqual([1000, wnids(1000), undefined]);
+    expect(await refusal(`imagenet-sketch:${await folders(wnids(3))}`)).toMatch(/has 3 folders of classes; expected 1000/);
   });
 });

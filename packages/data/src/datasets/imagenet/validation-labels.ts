@@ -5,12 +5,13 @@
 //     ILSVRC2012_val_00048981,n03995372 85 1 499 272
 //
 // The devkit's ground truth has a line for each image, in their order: the ILSVRC2012_ID of its class, which is no place among
-// the sorted wnids. Which wnid an ID is, is said by map_clsloc.txt of the devkits since 2014 (lines "n02119789 1 kit_fox"), and
-// before that by meta.mat, which is not read here.
+// the sorted wnids. Which wnid an ID is, is said by meta.mat beside it (structs "synsets" with ILSVRC2012_ID and WNID), and in the
+// devkits since 2014 by map_clsloc.txt (lines "n02119789 1 kit_fox").
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
+import { type MatValue, readMatFile } from "../classification/mat-file.ts";
 import type { ImageDataset } from "../dataset.ts";
 
 const devkits = ["", "ILSVRC2012_devkit_t12/data", "ILSVRC/devkit/data"];
@@ -18,10 +19,7 @@ const groundTruths = ["ILSVRC2012_validation_ground_truth.txt", "ILSVRC2015_clsl
 
 /** For who has images of `imagenet:DIR:split=val` without classes. */
 export const validationLabelsHint =
-  `validation images in one folder also need LOC_val_solution.csv in DIR, or the devkit's ${groundTruths[0]!} and map_clsloc.txt`;
-
-/** Makes the list of IDs from what the first devkit has. */
-const conversion = `python3 -c "import scipy.io; [print(m[1], m[0]) for m in scipy.io.loadmat('meta.mat', squeeze_me=True)['synsets'] if m[0] <= 1000]" > map_clsloc.txt`;
+  `validation images in one folder also need LOC_val_solution.csv in DIR, or the devkit (DIR/${devkits[1]!} with ${groundTruths[0]!} and meta.mat)`;
 
 export interface ValidationLabels {
   readonly file: string;
@@ -41,7 +39,7 @@ export async function readValidationLabels(folder: string): Promise<ValidationLa
     for (const name of groundTruths) {
       const file = join(folder, devkit, name);
       const ids = await linesOf(file);
-      if (ids) return { file, wnids: fromGroundTruth(ids, file, await readClassIds(join(folder, devkit, "map_clsloc.txt"), file)) };
+      if (ids) return { file, wnids: fromGroundTruth(ids, file, await readClassIds(join(folder, devkit))) };
     }
   }
   return undefined;
@@ -58,23 +56,33 @@ function fromSolution(rows: readonly string[], file: string): Map<number, string
 function fromGroundTruth(ids: readonly string[], file: string, wnidOf: ReadonlyMap<string, string>): Map<number, string> {
   return new Map(ids.map((id, i) => {
     const wnid = wnidOf.get(id);
-    if (wnid === undefined) throw new InputError(`${file}, line ${i + 1} is "${id.slice(0, 60)}"; expected an ILSVRC2012_ID that map_clsloc.txt beside it has.`);
+    if (wnid === undefined) throw new InputError(`${file}, line ${i + 1} is "${id.slice(0, 60)}"; expected the ILSVRC2012_ID of a class, 1 to 1000.`);
     return [i + 1, wnid];
   }));
 }
 
 /** The wnid of each ILSVRC2012_ID. */
-async function readClassIds(file: string, groundTruth: string): Promise<Map<string, string>> {
+async function readClassIds(devkit: string): Promise<Map<string, string>> {
+  const file = join(devkit, "map_clsloc.txt");
   const lines = await linesOf(file);
-  if (!lines) {
-    throw new InputError(
-      `${groundTruth} numbers classes by ILSVRC2012_ID, and ${file}, which says what they are, is missing; take it from a devkit since 2014, or make it of meta.mat: ${conversion}`);
-  }
+  if (!lines) return readSynsets(join(devkit, "meta.mat"));
   return new Map(lines.map((line, i) => {
     const [, wnid, id] = /^(n\d{8}) (\d+)\b/.exec(line) ?? [];
     if (wnid === undefined) throw new InputError(`${file}, line ${i + 1} is "${line.slice(0, 60)}"; expected a wnid and its number, "n02119789 1 kit_fox".`);
     return [id!, wnid];
   }));
+}
+
+async function readSynsets(file: string): Promise<Map<string, string>> {
+  const synsets = (await readMatFile(file)).get("synsets");
+  const list: readonly MatValue[] = Array.isArray(synsets) ? synsets : [];
+  const found = list.flatMap((synset): [string, string][] => {
+    if (!(synset instanceof Map)) return [];
+    const [id, wnid] = [synset.get("ILSVRC2012_ID") as MatValue, synset.get("WNID") as MatValue];
+    return id instanceof Float64Array && typeof wnid === "string" ? [[String(id[0]), wnid]] : [];
+  });
+  if (found.length === 0) throw new InputError(`${file} has no structs "synsets" with ILSVRC2012_ID and WNID; take it from ILSVRC2012_devkit_t12.`);
+  return new Map(found);
 }
 
 /** Without empty ones at the end; undefined when there is no such file. */
