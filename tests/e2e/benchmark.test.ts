@@ -97,6 +97,31 @@ describe("dinov2 benchmark linear", () => {
   });
 });
 
+describe("a set that is known by name", () => {
+  let root: string;
+  beforeAll(async () => (root = await createFixtures()));
+  afterAll(() => rm(root, { recursive: true }));
+
+  it("is measured on its own sides, by what it is reported by", async () => {
+    await mkdir(join(root, "pets/images"), { recursive: true });
+    await mkdir(join(root, "pets/annotations"));
+    const names = ["blue", "red"].flatMap((breed) => Array.from({ length: breed === "blue" ? 12 : 6 }, (_, i) => ({ breed, i })));
+    for (const { breed, i } of names) await copyFile(join(root, `colours/${breed}/${i}.png`), join(root, `pets/images/${breed}_${i}.jpg`));
+    for (const [list, isIn] of [["trainval", (i: number) => i > 2], ["test", (i: number) => i <= 2]] as const) {
+      const lines = names.filter(({ i }) => isIn(i)).map(({ breed, i }) => `${breed}_${i} ${breed === "blue" ? 1 : 2} 1 1\n`);
+      await writeFile(join(root, `pets/annotations/${list}.txt`), lines.join(""));
+    }
+    const words = ["benchmark", "linear", "--model", "pixels", "--data", "pets:pets", "--out", "results/pets", "--backend", "cpu"];
+    const { code, stdout } = await dinov2([...words, "--steps", "40", "--train-batch", "8", "--learning-rates", "0.01,0.5"], root);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/12 train and 6 test images in 2 classes\n\(the set's own lists\)/);
+    expect(stdout).toMatch(/, the best of 2 by mean accuracy per class on the test images themselves/);
+    expect(stdout).toMatch(/mean per class +image\nlr0\.01 +\d+\.\d %\nlr0\.5 +\d+\.\d %\n/);
+    const { protocol, metrics } = JSON.parse(await readFile(join(root, "results/pets/results.json"), "utf8")) as BenchmarkResult;
+    expect([protocol["metric"], metrics["linear.mean_per_class"]]).toEqual(["mean-per-class", 1]); // blue and red
+  });
+});
+
 describe("dinov2 benchmark logistic", () => {
   let root: string;
   beforeAll(async () => (root = await createFixtures()));

@@ -15,9 +15,14 @@ export function addBenchmarkOptions(command: Command): Command {
       `labelled images: a folder with train and val (or test) in it, class folders, or another source with labels (${SOURCE_FORMS})`,
     )
     .requiredOption("--out <DIR>", "folder for results.json")
-    .option("--test-data <SRC>", "images to test on, when --data holds only those to learn from")
+    .option(
+      "--test-data <SRC...>",
+      "images to test on, in place of those of --data; several sets are measured one by one, and what is selected on test images is so on the first. " +
+        "Also imagenet-real:DIR, imagenet-v2:DIR, imagenet-a:DIR, imagenet-r:DIR and imagenet-sketch:DIR",
+    )
     .option("--split <share>", "share to test on, when --data is one set without sides", parseFraction, 0.2)
     .option("--splits <N>", "random splits of such a set, of seeds from --seed on: means, and standard deviations as ….sd", parsePositiveInteger, 1)
+    .addOption(new Option("--metric <name>", "what settings are selected by (default: what the set is reported by, else top1)").choices(["top1", "mean-per-class"]))
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false);
   return addFeatureOptions(addImageOptions(command));
 }

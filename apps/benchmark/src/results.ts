@@ -26,21 +26,30 @@ export function metricTable(metrics: Readonly<Record<string, number>>): string {
   return formatTable([["", ...columns], ...body], ["left", ...columns.map(() => "right" as const)]);
 }
 
-/** The selected head, and the top-1 accuracy of all: a row for each learning rate, a column for each input. */
-export function linearTable(metrics: Readonly<Record<string, number>>, notes: Readonly<Record<string, string>>): string {
+/** The selected head, and all by what it is selected by: a row for each learning rate, a column for each input. */
+export function linearTable(metrics: Readonly<Record<string, number>>, notes: Readonly<Record<string, string>>, selectedBy: unknown): string {
+  const [metric, title] = selectedBy === "mean-per-class" ? ["mean_per_class", "mean per class"] : ["top1", "top-1"];
   const heads = Object.keys(metrics).flatMap((metric) => {
     const match = /^linear\.(.+)\.(lr[^.].*)\.top1$/.exec(metric);
     return match ? [{ metric, input: match[1]!, rate: match[2]! }] : [];
   });
   const inputs = [...new Set(heads.map(({ input }) => input))];
   const rates = [...new Set(heads.map(({ rate }) => rate))];
-  const body = rates.map((rate) => [rate, ...inputs.map((input) => percentOf(metrics, `linear.${input}.${rate}.top1`))]);
+  const body = rates.map((rate) => [rate, ...inputs.map((input) => percentOf(metrics, `linear.${input}.${rate}.${metric}`))]);
+  const further = Object.keys(metrics).flatMap((metric) => /^(.+)\/linear\.top1$/.exec(metric)?.[1] ?? []);
   return [
-    `top-1 ${percentOf(metrics, "linear.top1")}, top-5 ${percentOf(metrics, "linear.top5")}:`,
+    `${scoreWords(metrics, "linear")}:`,
     notes["linear.top1"],
+    ...further.map((name) => `${name}: ${scoreWords(metrics, `${name}/linear`)}`),
     "",
-    formatTable([["top-1", ...inputs], ...body], ["left", ...inputs.map(() => "right" as const)]),
+    formatTable([[title, ...inputs], ...body], ["left", ...inputs.map(() => "right" as const)]),
   ].join("\n");
+}
+
+/** "top-1 81.1 %, top-5 95.0 %" and so on, of what there is. */
+function scoreWords(metrics: Readonly<Record<string, number>>, row: string): string {
+  const words = Object.entries({ top1: "top-1", top5: "top-5", mean_per_class: "mean per class" });
+  return words.flatMap(([name, word]) => (`${row}.${name}` in metrics ? `${word} ${percentOf(metrics, `${row}.${name}`)}` : [])).join(", ");
 }
 
 function percentOf(metrics: Readonly<Record<string, number>>, metric: string): string {

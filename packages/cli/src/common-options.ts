@@ -11,7 +11,7 @@ export const PRECISION_CHOICES = ["fp32", "bf16"] as const;
 
 /** What names images, in the words of a help text: the sources that `openDataset` of `@dinov2/data` takes. */
 export const SOURCE_FORMS =
-  "a folder, a glob, a CSV or Parquet manifest, tar shards (a-{000..123}.tar), imagenet:DIR or imagenet22k:DIR";
+  "a folder, a glob, a CSV or Parquet manifest, tar shards (a-{000..123}.tar), imagenet:DIR, imagenet22k:DIR, or a set of docs/datasets.md (cifar10:DIR, food101:DIR, …)";
 
 /** What the common options parse to. */
 export interface CommonOptions {

@@ -10,10 +10,11 @@ import type { TestImages } from "./test-images.ts";
  * Images to learn from, those that the set names to select settings on among them, and images to test on.
  * @throws InputError for an empty side, and for images of several classes where `severalClasses` is not set
  */
-export async function openPublishedSet({ data, seed, severalClasses = false }: TaskOptions): Promise<OpenedTask> {
+export async function openPublishedSet({ data, seed, severalClasses = false, metric: otherMetric }: TaskOptions): Promise<OpenedTask> {
   const dataset = await openClassificationSet(data);
   const { classNames, metric, targets } = dataset;
   if (targets && !severalClasses) throw new InputError(`An image of ${data} may show several classes at once, which dinov2 benchmark logistic alone measures.`);
+  if (targets && otherMetric) throw new InputError(`${data} is measured by mAP alone; leave --metric out.`);
   const { train, test, selectionImages, origin } = rowsOfSides(dataset, seed);
   for (const [side, rows] of Object.entries({ train, test })) {
     if (rows.length === 0) throw new InputError(`${data} leaves no image to ${side} on; take its original lists.`);
