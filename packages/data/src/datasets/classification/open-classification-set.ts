@@ -17,7 +17,7 @@ interface ClassificationSet extends Pick<ClassificationDataset, "metric" | "trai
 
 const listed = (set: ListedSet) => (folder: string) => openListedSet(folder, set);
 
-/** Metrics: Kornblith et al. (arXiv 1805.08974, appendix A), whom the paper follows. */
+/** Metrics: Kornblith et al. (arXiv 1805.08974, Table 1), whom the paper follows. */
 const sets: Readonly<Record<string, ClassificationSet>> = {
   food101: { folder: "food-101", metric: "top1", open: listed(food101) },
   cifar10: { folder: "cifar-10-batches-bin", metric: "top1", open: (folder) => openCifar(folder, cifar10) },
