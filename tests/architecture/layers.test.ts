@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const homes: Readonly<Record<string, readonly string[]>> = {
   "@tensorflow/": ["packages/tensor"],
   sharp: ["packages/data", "apps/dinov2"],
+  h5wasm: ["packages/data"],
   echarts: ["packages/report"],
 };
 

@@ -3,6 +3,7 @@
 import { InputError } from "@dinov2/foundation";
 import type { DepthDataset } from "./dense-dataset.ts";
 import { type DepthListLayout, openDepthList } from "./depth-list.ts";
+import { openNyuMat } from "./nyu-mat.ts";
 
 type Split = "train" | "val";
 
@@ -43,8 +44,8 @@ const layouts: Readonly<Record<string, Readonly<Record<Split, DepthListLayout>>>
 };
 
 /**
- * Images with depths of one side: `nyu:DIR`, `kitti:DIR`, `sun:DIR`, or a folder with train.txt and test.txt of pairs whose depths are PNGs of 16 bits in
- * millimetres.
+ * Images with depths of one side: `nyu:DIR`, `nyu:FILE.mat`, `kitti:DIR`, `sun:DIR`, or a folder with train.txt and test.txt of pairs whose depths are
+ * PNGs of 16 bits in millimetres.
  * @throws InputError for a layout that is unknown or not there
  */
 export async function openDepthDataset(source: string, split: Split): Promise<DepthDataset> {
@@ -54,5 +55,7 @@ export async function openDepthDataset(source: string, split: Split): Promise<De
     const known = Object.keys(layouts).filter((name) => name !== "folder").map((name) => `${name}:DIR`);
     throw new InputError(`"${source}" has an unknown layout; expected ${known.join(", ")}, or a folder with train.txt and test.txt.`);
   }
-  return openDepthList(prefix ? source.slice(prefix.length + 1) : source, layout[split]);
+  const path = prefix ? source.slice(prefix.length + 1) : source;
+  if (prefix === "nyu" && path.endsWith(".mat")) return openNyuMat(path, split, { range: layout[split].range, scoredCrop: eigenCrop });
+  return openDepthList(path, layout[split]);
 }
