@@ -113,6 +113,7 @@ function linearCommand(): Command {
     command,
     "dinov2 benchmark linear --model RUN --data photos/ --out results/",
     "dinov2 benchmark linear --model RUN --data photos/ --out results/ --steps 2000 --select-on held-out",
+    "dinov2 benchmark linear --model RUN --data imagenet:IN1k --test-data imagenet:IN1k:split=val imagenet-a:IN-A --out results/",
   );
   return command.action(async (options: LinearCommandOptions) => {
     const { linearEvaluator, OFFICIAL_LEARNING_RATES } = await import("@dinov2/evaluation");

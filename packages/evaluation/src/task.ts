@@ -36,9 +36,9 @@ export interface OpenedTask extends ClassificationTask {
 const TEST_NAMES = ["val", "test", "validation"];
 
 /**
- * The first that fits: the sides of a set that is known by name; `testData`; the sides of `imagenet:DIR`; sub-folders `train` and `val` (or `test`, `validation`); a
- * manifest with a `split` column of such words; else a random split of one labelled set, in which rows of one `group` of a
- * manifest stay together. Of a source with two sides `testData` takes the place of the second.
+ * The first that fits: the sides of a set that is known by name; `testData`; the sides of `imagenet:DIR`; sub-folders `train`
+ * and `val` (or `test`, `validation`); a manifest with a `split` column of such words; else a random split of one labelled set,
+ * in which rows of one `group` of a manifest stay together. Of a source with two sides `testData` takes the place of the second.
  * @throws InputError without labels, with a class on the test side that cannot be learnt, or with an empty side
  */
 export async function openTask(options: TaskOptions): Promise<OpenedTask> {
@@ -55,7 +55,7 @@ async function openSides(options: TaskOptions): Promise<OpenedTask> {
     return openPublishedSet(options);
   }
   const own = await ownSides(data);
-  if (testData !== undefined) return openWithTests(own?.train ?? data, [testData].flat(), "given as sources of their own");
+  if (testData !== undefined) return openWithTests(own?.train ?? data, [testData].flat(), `tested on ${[testData].flat().join(", ")}`);
   return own ? openWithTests(own.train, [own.test], own.origin) : splitOne(await openDataset(data), options);
 }
 

@@ -24,6 +24,7 @@ const fields: Check = object({
     "classes?": count,
     trainImages: count,
     testImages: count,
+    "tests?": list(object({ source: text, "name?": text, images: count })),
     fingerprint: text,
     skipped: list(object({ name: text, reason: text })),
   }),

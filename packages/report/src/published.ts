@@ -133,8 +133,9 @@ const publishedDatasets: readonly PublishedDataset[] = [
  * layout, or is not all of its split: a subset's numbers are no peers of them.
  */
 export function publishedBeside({ benchmark, data }: BenchmarkResults): (PublishedTable & Pick<PublishedDataset, "name" | "source">) | undefined {
+  const tested = data.tests?.[0]?.source ?? data.source;
   const dataset = publishedDatasets.find(({ scheme, testImages, classes }) =>
-    data.source.startsWith(`${scheme}:`) && data.testImages === testImages && (classes === undefined || data.classes === classes));
+    data.source.startsWith(`${scheme}:`) && tested.startsWith(`${scheme}:`) && data.testImages === testImages && (classes === undefined || data.classes === classes));
   const table = dataset?.benchmarks[benchmark];
   return dataset && table && { ...table, name: dataset.name, source: dataset.source };
 }

@@ -31,6 +31,8 @@ export interface ResultsData {
   readonly classes?: number;
   readonly trainImages: number;
   readonly testImages: number;
+  /** Sources to test on other than `source`; the metrics of all but the first start with their name and a slash. */
+  readonly tests?: readonly { readonly source: string; readonly name?: string; readonly images: number }[];
   /** SHA-256 over side, name and class of every image. */
   readonly fingerprint: string;
   /** Files that could not be decoded, left out of both sides. */
