@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
 import { listedImages, readList, type Side } from "./classification-dataset.ts";
-import { type MatValue, readMatFile } from "./mat-file.ts";
+import { type MatValue, readMatFile } from "../../mat/mat-file.ts";
 
 type Labelled = ImageDataset & { readonly classNames: readonly string[] };
 

@@ -11,7 +11,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
-import { type MatValue, readMatFile } from "../classification/mat-file.ts";
+import { type MatValue, readMatFile } from "../../mat/mat-file.ts";
 import type { ImageDataset } from "../dataset.ts";
 
 const devkits = ["", "ILSVRC2012_devkit_t12/data", "ILSVRC/devkit/data"];

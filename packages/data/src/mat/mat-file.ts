@@ -39,7 +39,7 @@ const [mostBytes, mostDepth] = [1 << 28, 8];
  */
 export async function readMatFile(file: string): Promise<ReadonlyMap<string, MatValue>> {
   const bytes = await readFile(file).catch(() => {
-    throw new InputError(`There is no ${file}, which says what the images show; put it there.`);
+    throw new InputError(`There is no ${file}; put it there.`);
   });
   try {
     const version = bytes.toString("latin1", 124, headerSize);

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { matBytes, matCells, matChars, matDoubles, matFile, matPacked, matStructs } from "../../mat/testing.ts";
+import { temporaryFolder } from "../../testing.ts";
+import { openClassificationSet } from "./open-classification-set.ts";
+
+describe("Flowers-102", () => {
+  const images = Object.fromEntries([1, 2, 3, 4].map((n) => [`jpg/image_0000${n}.jpg`, ""]));
+  const setid = matFile(matPacked(matDoubles("trnid", 2)), matPacked(matDoubles("valid", 4)), matPacked(matDoubles("tstid", 1, 3)));
+
+  it("has classes by number of image, and numbers of each side", async () => {
+    const folder = await temporaryFolder({ ...images, "imagelabels.mat": matFile(matPacked(matBytes("labels", 77, 9, 10, 77))), "setid.mat": setid });
+    const dataset = await openClassificationSet(`flowers102:${folder}`);
+    const rows = Array.from({ length: 4 }, (_, i) => [dataset.name(i), dataset.classNames[dataset.label(i)!], dataset.column!("split")![i]]);
+    expect(rows).toEqual([["jpg/image_00002.jpg", "9", "train"], ["jpg/image_00004.jpg", "77", "val"], ["jpg/image_00001.jpg", "77", "test"], ["jpg/image_00003.jpg", "10", "test"]]);
+    expect([dataset.classNames, dataset.metric]).toEqual([["9", "10", "77"], "meanPerClass"]);
+  });
+
+  it("refuses numbers of images that have no class, or other variables", async () => {
+    const few = await temporaryFolder({ ...images, "imagelabels.mat": matFile(matBytes("labels", 1, 2)), "setid.mat": setid });
+    await expect(openClassificationSet(`flowers102:${few}`)).rejects.toThrow(/setid\.mat has image 4, and .*imagelabels\.mat 2 classes/);
+    const other = await temporaryFolder({ ...images, "imagelabels.mat": matFile(matBytes("classes", 1, 2)), "setid.mat": setid });
+    await expect(openClassificationSet(`flowers102:${other}`)).rejects.toThrow(/imagelabels\.mat has no whole numbers "labels"/);
+  });
+});
+
+it("Stanford Cars has a struct for each image, whose class counts from 1", async () => {
+  const fields = ["relative_im_path", "bbox_x1", "class", "test"];
+  const annotation = (path: string, label: number, test: number) => [matChars("", path), matDoubles("", 30), matBytes("", label), matBytes("", test)];
+  const annotations = matStructs("annotations", fields, ...annotation("car_ims/000001.jpg", 2, 0), ...annotation("car_ims/000002.jpg", 1, 1));
+  const annos = matFile(matPacked(annotations), matPacked(matCells("class_names", matChars("", "AM General Hummer SUV 2000"), matChars("", "Acura RL Sedan 2012"))));
+  const folder = await temporaryFolder({ "cars_annos.mat": annos, "car_ims/000001.jpg": "", "car_ims/000002.jpg": "" });
+  const dataset = await openClassificationSet(`cars:${folder}`);
+  const rows = [0, 1].map((i) => [dataset.name(i), dataset.classNames[dataset.label(i)!], dataset.column!("split")![i]]);
+  expect(rows).toEqual([["car_ims/000001.jpg", "Acura RL Sedan 2012", "train"], ["car_ims/000002.jpg", "AM General Hummer SUV 2000", "test"]]);
+});
