@@ -13,7 +13,7 @@ export const logisticCheck: Crosscheck = {
     const [train, test] = [examples(700, width, classes, 3, "logistic train"), examples(100, width, classes, 3, "logistic test")];
     const request = { x: listsOf(train.features), labels: [...train.labels], test: listsOf(test.features), cs };
     const { probabilities } = await ask<{ probabilities: number[][][] }>({ check: "logistic", ...request });
-    const regression = new LogisticRegression(train, classes);
+    using regression = new LogisticRegression(train, classes);
     return cs.map((c, i) => {
       const ours = softmaxRows(logisticLogits(regression.fit(c).model, test.features));
       return { what: `probabilities, C ${c}`, worst: worstOf(ours, probabilities[i]!.flat()), allowed: 1e-4 };

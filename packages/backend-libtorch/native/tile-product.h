@@ -1,7 +1,7 @@
 // Products of matrices that fit in a processor's nearest caches: C = A B or C += A B, with a tile of C in registers.
 //
-// A word is what one step of the depth multiplies: a float or, where the processor multiplies bfloat16, two neighbours of
-// bfloat16 along the depth. B and C are row-major and as wide as whole vectors; a row of B is one word of the depth.
+// A word is what one step of the depth multiplies: a float, a double or, where the processor multiplies bfloat16, two neighbours
+// of bfloat16 along the depth. B and C are row-major and as wide as whole vectors; a row of B is one word of the depth.
 #pragma once
 
 #include <type_traits>
@@ -30,6 +30,7 @@ constexpr int kTileVectors = 2;
 #endif
 
 typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
+typedef double Vector64 __attribute__((vector_size(kLanes * sizeof(float))));
 
 /** Two numbers of bfloat16, the first one in the low bits. */
 enum class Pair : std::uint32_t {};
@@ -47,22 +48,31 @@ template <typename Number>
 using WordOf = float;
 #endif
 
-/** The bits of kLanes words. */
+/** What products of words are summed in, how many of them a vector holds, and such a vector. */
 template <typename Word>
-inline Vector loadVector(const Word* from) {
-  static_assert(sizeof(Word) == sizeof(float));
-  Vector vector;
+using SumOf = std::conditional_t<std::is_same_v<Word, double>, double, float>;
+template <typename Word>
+constexpr std::int64_t kSumLanes = kLanes * static_cast<std::int64_t>(sizeof(float)) / static_cast<std::int64_t>(sizeof(SumOf<Word>));
+template <typename Word>
+using VectorOf = std::conditional_t<std::is_same_v<Word, double>, Vector64, Vector>;
+
+/** The bits of a vector of words. */
+template <typename Word>
+inline VectorOf<Word> loadVector(const Word* from) {
+  static_assert(sizeof(Word) == sizeof(SumOf<Word>));
+  VectorOf<Word> vector;
   std::memcpy(&vector, from, sizeof(vector));
   return vector;
 }
 
 template <typename Word>
-inline void storeVector(Word* to, Vector vector) {
-  static_assert(sizeof(Word) == sizeof(float));
+inline void storeVector(Word* to, VectorOf<Word> vector) {
+  static_assert(sizeof(Word) == sizeof(SumOf<Word>));
   std::memcpy(to, &vector, sizeof(vector));
 }
 
 inline Vector multiplyAdd(Vector sum, float a, Vector b) { return sum + a * b; }
+inline Vector64 multiplyAdd(Vector64 sum, double a, Vector64 b) { return sum + a * b; }
 #ifdef HAS_PAIR_PRODUCTS
 inline Vector multiplyAdd(Vector sum, Pair a, Vector b) {
   return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
@@ -79,7 +89,7 @@ struct Product {
   std::int64_t aStride;
   const Word* b;
   std::int64_t bStride;
-  float* c;
+  SumOf<Word>* c;
   std::int64_t cStride;
   /** Adds to C instead of writing it. */
   bool accumulate;
@@ -89,19 +99,19 @@ struct Product {
 template <typename Word, Order order, int rows, int vectors>
 void multiplyTile(const Product<Word>& product) {
   // Of their own: a store to C could change what is read through `product`.
-  float* const c = product.c;
+  SumOf<Word>* const c = product.c;
   const std::int64_t cStride = product.cStride;
-  Vector sums[rows][vectors];
+  VectorOf<Word> sums[rows][vectors];
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 4
-    for (int j = 0; j < vectors; j++) sums[i][j] = product.accumulate ? loadVector(c + i * cStride + j * kLanes) : Vector{};
+    for (int j = 0; j < vectors; j++) sums[i][j] = product.accumulate ? loadVector(c + i * cStride + j * kSumLanes<Word>) : VectorOf<Word>{};
   }
   const Word* b = product.b;
   for (std::int64_t k = 0; k < product.depth; k++, b += product.bStride) {
-    Vector row[vectors];
+    VectorOf<Word> row[vectors];
 #pragma GCC unroll 4
-    for (int j = 0; j < vectors; j++) row[j] = loadVector(b + j * kLanes);
+    for (int j = 0; j < vectors; j++) row[j] = loadVector(b + j * kSumLanes<Word>);
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
       const Word a = order == Order::rows ? product.a[i * product.aStride + k] : product.a[k * product.aStride + i];
@@ -112,7 +122,7 @@ void multiplyTile(const Product<Word>& product) {
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 4
-    for (int j = 0; j < vectors; j++) storeVector(c + i * cStride + j * kLanes, sums[i][j]);
+    for (int j = 0; j < vectors; j++) storeVector(c + i * cStride + j * kSumLanes<Word>, sums[i][j]);
   }
 }
 
@@ -133,18 +143,18 @@ void multiplyColumn(std::int64_t rows, Product<Word> product) {
   }
 }
 
-/** All of C: `rows` by `width`, a multiple of kLanes. */
+/** All of C: `rows` by `width`, a multiple of kSumLanes<Word>. */
 template <Order order, typename Word>
 void multiply(std::int64_t rows, std::int64_t width, Product<Word> product) {
   using Column = void (*)(std::int64_t, Product<Word>);
   static constexpr Column columns[] = {multiplyColumn<Word, order, 1>, multiplyColumn<Word, order, 2>,
                                        multiplyColumn<Word, order, std::min(3, kTileVectors)>, multiplyColumn<Word, order, kTileVectors>};
-  std::int64_t vectors = width / kLanes;
+  std::int64_t vectors = width / kSumLanes<Word>;
   for (std::int64_t left = chunksOf(vectors, kTileVectors); left > 0; left--) {
     const std::int64_t wide = chunksOf(vectors, left);
     columns[wide - 1](rows, product);
-    product.b += wide * kLanes;
-    product.c += wide * kLanes;
+    product.b += wide * kSumLanes<Word>;
+    product.c += wide * kSumLanes<Word>;
     vectors -= wide;
   }
 }

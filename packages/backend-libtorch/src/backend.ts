@@ -45,6 +45,11 @@ export class LibtorchBackend extends tf.KernelBackend {
     this.reducedPrecision = options.bf16 ?? this.reducedPrecision;
   }
 
+  /** How products are computed. */
+  get precision(): "fp32" | "bf16" {
+    return this.reducedPrecision ? "bf16" : "fp32";
+  }
+
   /** `compute()` with products in float32; `fullPrecision` of `@dinov2/tensor` calls it. */
   inFullPrecision<T>(compute: () => T): T {
     if (!this.reducedPrecision) return compute();

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { Precision } from "./backends/description.ts";
 
 /** A backend that rounds the operands of products, and can be told not to. */
 interface ReducedPrecisionBackend {
+  readonly precision?: Precision;
   inFullPrecision?<T>(compute: () => T): T;
 }
 
@@ -10,6 +12,13 @@ interface ReducedPrecisionBackend {
  * compared or sorted, such as similarities. Covers what runs inside, not the gradients that are taken later.
  */
 export function fullPrecision<T>(compute: () => T): T {
-  const backend = tf.backend() as tf.KernelBackend & ReducedPrecisionBackend;
+  const backend = currentBackend();
   return backend.inFullPrecision ? backend.inFullPrecision(compute) : compute();
 }
+
+/** How the current backend multiplies. */
+export function currentPrecision(): Precision {
+  return currentBackend().precision ?? "fp32";
+}
+
+const currentBackend = () => tf.backend() as tf.KernelBackend & ReducedPrecisionBackend;

@@ -20,7 +20,7 @@ export type {
 export { InputError, RandomStream, type RandomState } from "@dinov2/foundation";
 
 export * from "./backends/index.ts";
-export { fullPrecision } from "./full-precision.ts";
+export { currentPrecision, fullPrecision } from "./full-precision.ts";
 export { checkpoint, valueAndGradients, vectorJacobianProduct } from "./gradients/value-and-gradients.ts";
 export type { LossWithExtras } from "./gradients/value-and-gradients.ts";
 
@@ -46,6 +46,7 @@ export { sinkhornKnopp } from "./ops/sinkhorn-knopp.ts";
 export { swiglu } from "./ops/swiglu.ts";
 export { weightNorm } from "./ops/weight-norm.ts";
 
+export { float64Tensor, float64Values, runFloat64 } from "./ops/float64.ts";
 export { hasFusedKernel, registerFusedKernel } from "./ops/kernels.ts";
 export type { KernelAttributes, KernelInputs, KernelName, KernelOutputs, KernelTable } from "./ops/kernels.ts";
 

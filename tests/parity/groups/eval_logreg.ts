@@ -6,7 +6,7 @@ import { compareTensor, compareValue, type Check, type GoldenCase } from "../har
 export const check: Check = async (golden) => {
   const train = { features: features(golden, "in.train_x"), labels: Int32Array.from(golden.tensor("in.train_y").data) };
   const classCount = 1 + Math.max(...train.labels);
-  const regression = new LogisticRegression(train, classCount);
+  using regression = new LogisticRegression(train, classCount);
   const test = features(golden, "in.test_x");
   const probabilities = golden.names("out.probs.C").map((name) => {
     const { model } = regression.fit(Number(name.slice("out.probs.C".length)));

@@ -2,6 +2,7 @@
 import { tf } from "@dinov2/tensor";
 import type { LibtorchBackend } from "../backend.ts";
 import { attentionKernels } from "./attention.ts";
+import { float64Kernels } from "./float64.ts";
 import type { KernelBodies } from "./kernel.ts";
 import { linearKernels } from "./linear.ts";
 import { nearestKernels } from "./nearest.ts";
@@ -15,6 +16,7 @@ import { updateKernels } from "./update.ts";
 /** Faster than the portable definitions that they stand for. */
 export const fusedKernels: KernelBodies = {
   ...attentionKernels,
+  ...float64Kernels,
   ...linearKernels,
   ...nearestKernels,
   ...normKernels,

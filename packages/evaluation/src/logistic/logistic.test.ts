@@ -87,7 +87,7 @@ function examples(count: number, width: number, classes: number): LabelledFeatur
 
 /** The gradient of ½ ‖W‖² + C Σ cross-entropy by W and by the biases, of features as they are. */
 function gradient({ features: { count, width, values }, labels }: LabelledFeatures, { weights, classCount }: LogisticModel, logits: Float64Array, c: number) {
-  const stride = weights.length / (Math.ceil(classCount / 2) * 2);
+  const stride = weights.length / classCount;
   return Array.from({ length: classCount }, (_, k) => {
     const byWeight = Array.from({ length: width }, (_, d) => weights[k * stride + d]!);
     let byBias = 0;

@@ -1,4 +1,4 @@
-// Products of float64 matrices, which no tensor engine here has. Four rows and two columns at a time stay in registers.
+// Products of float64 matrices for engines that have none. Four rows and two columns at a time stay in registers.
 // Legend: N rows of data, D columns, K classes.
 
 /** Row-major. Rows and columns are filled up with zeros, so that no product has a rest to care for. */
@@ -14,6 +14,20 @@ export interface Matrix64 {
 export function createMatrix64(rows: number, columns: number): Matrix64 {
   const [fullRows, fullColumns] = [Math.ceil(rows / 4) * 4, Math.ceil(columns / 2) * 2];
   return { rows: fullRows, columns: fullColumns, values: new Float64Array(fullRows * fullColumns) };
+}
+
+/** A matrix [rows, columns] with zeros around it. */
+export function fitted64(values: Float64Array, rows: number, columns: number): Matrix64 {
+  const matrix = createMatrix64(rows, columns);
+  for (let row = 0; row < rows; row++) matrix.values.set(values.subarray(row * columns, (row + 1) * columns), row * matrix.columns);
+  return matrix;
+}
+
+/** [rows, columns] without the zeros around it. */
+export function values64(matrix: Matrix64, rows: number, columns: number): Float64Array {
+  const values = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++) values.set(matrix.values.subarray(row * matrix.columns, row * matrix.columns + columns), row * columns);
+  return values;
 }
 
 /**

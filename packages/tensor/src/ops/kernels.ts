@@ -219,6 +219,36 @@ export interface KernelTable {
     outputs: [similarities: Info /* [Q,k] */, rows: Info /* int32 [Q,k] */];
   };
 
+  /**
+   * These four are in float64, which TF.js has not: `float64Tensor` and `float64Values` of float64.ts. Where a backend has none of
+   * them, who needs them computes in TypeScript; ask `hasFusedKernel`. No gradients. M = D + 1, the last column one of ones.
+   *
+   * Of rows x - mean: sums = [Σ cross-entropy(weights x, label), Σ 1 - Σ_k p²], and the gradient of the first by the weights.
+   */
+  SoftmaxRegression: {
+    inputs: { x: Info /* [R,D] */; labels: Info /* int32 [R], below K */; mean: Info /* float64 [D] */; weights: Info /* float64 [K,M] */ };
+    attributes: None;
+    outputs: [sums: Info /* float64 [2] */, gradient: Info /* float64 [K,M] */];
+  };
+  /** XᵀX of the rows x - mean. */
+  CentredGram: {
+    inputs: { x: Info /* [R,D] */; mean: Info /* float64 [D] */ };
+    attributes: None;
+    outputs: [gram: Info /* float64 [M,M] */];
+  };
+  /** L Lᵀ = scale matrix + diag(added), of which the lower triangle is there. @throws where that is not positive definite */
+  CholeskyFactor: {
+    inputs: { matrix: Info /* float64 [M,M] */ };
+    attributes: { scale: number; added: Float64Array /* [M] */ };
+    outputs: [lower: Info /* float64 [M,M] */];
+  };
+  /** The rows y of L Lᵀ y = right. */
+  CholeskySolve: {
+    inputs: { lower: Info /* float64 [M,M] */; right: Info /* float64 [R,M] */ };
+    attributes: None;
+    outputs: [solution: Info /* float64 [R,M] */];
+  };
+
   /** The norm of each group of inputs: Σ of the squares of their elements, then the square root. `counts` inputs in turn make a group. */
   GlobalNorm: { inputs: readonly Info[]; attributes: { counts: readonly number[] }; outputs: [norms: Info /* [groups] */] };
 
