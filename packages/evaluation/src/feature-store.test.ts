@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodePng, type ImageDataset } from "@dinov2/data";
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { vitBackbone } from "./backbone.ts";
 import { FeatureStore } from "./feature-store.ts";
 import { extractFeatures } from "./features.ts";
+import { filesFingerprint } from "./files-fingerprint.ts";
 import { linearInputs } from "./linear-inputs.ts";
 
 const config = vitConfig("tiny", { imageSize: 16, patchSize: 8, embedDim: 16, depth: 3, numHeads: 2 });
@@ -17,16 +18,20 @@ let root: string;
 let folder: string;
 let vit: VisionTransformer;
 
-/** 11 pictures of noise, one of which is none; those before `readable` must not be read. */
+/** 11 pictures of noise, one of which is none; those before `readable` must not be read: their files only look the same from outside. */
 const dataset = (readable = 0): ImageDataset => ({
   length: 11,
   name: (i) => `picture ${i}`,
   label: () => undefined,
-  source(i) {
-    if (i < readable) throw new Error(`Picture ${i} was read again.`);
-    return join(root, `${i}.png`);
-  },
+  source: (i) => join(root, i < readable ? `${i}.zeros` : `${i}.png`),
 });
+
+const written = new Date("2020-01-01T00:00:00Z");
+
+async function write(name: string, bytes: string | Uint8Array, changed = written): Promise<void> {
+  await writeFile(join(root, name), bytes);
+  await utimes(join(root, name), changed, changed);
+}
 
 beforeAll(async () => {
   await useBackend({ name: "cpu" });
@@ -34,7 +39,9 @@ beforeAll(async () => {
   const random = RandomStream.fromSeed(2);
   for (let i = 0; i < 11; i++) {
     const data = Uint8Array.from({ length: 3 * 20 * 20 }, () => random.integer(256));
-    await writeFile(join(root, `${i}.png`), i === spoilt ? "nothing" : await encodePng({ width: 20, height: 20, data }));
+    const bytes = i === spoilt ? Buffer.from("nothing") : await encodePng({ width: 20, height: 20, data });
+    await write(`${i}.png`, bytes);
+    await write(`${i}.zeros`, new Uint8Array(bytes.length));
   }
   vit = VisionTransformer.create(config, RandomStream.fromSeed(3));
 });
@@ -93,5 +100,35 @@ describe("FeatureStore", () => {
     await expect(store.features(vitBackbone("other", other), dataset())).rejects.toThrow(/key\.json is of other features: weights [0-9a-f]{12}…, not [0-9a-f]{12}…\. Name another folder/);
     await expect(new FeatureStore(folder, { dtype: "float16" }).features(vitBackbone("fresh", vit), dataset())).rejects.toThrow("number format float32, not float16");
     other.dispose();
+  });
+
+  it("refuses files that have changed, by their size or by the time of it", async () => {
+    const store = new FeatureStore(folder);
+    await store.features(vitBackbone("fresh", vit), dataset());
+    const changed = /of other features: contents of the images [0-9a-f]{12}…, not/;
+    await write(`${spoilt}.png`, "nothing", new Date("2020-01-01T00:00:01Z"));
+    await expect(store.features(vitBackbone("fresh", vit), dataset())).rejects.toThrow(changed);
+    await write(`${spoilt}.png`, "nothing at all");
+    await expect(store.features(vitBackbone("fresh", vit), dataset())).rejects.toThrow(changed);
+    await write(`${spoilt}.png`, "nothing");
+    expect((await store.features(vitBackbone("fresh", vit), dataset())).rows.length).toBe(10);
+  });
+
+  it("tells parts of one file by their place in it", async () => {
+    const part = (offset: number): ImageDataset => ({ ...dataset(), length: 1, source: () => ({ file: join(root, "0.png"), offset, size: 9 }) });
+    const prints = await Promise.all([part(0), part(1), part(0)].map(filesFingerprint));
+    expect(prints.map((print) => print === prints[0])).toEqual([true, false, true]);
+  });
+
+  it("refuses features of another precision", async () => {
+    const store = new FeatureStore(folder);
+    await store.features(vitBackbone("fresh", vit), dataset());
+    const backend = tf.backend() as { precision?: string };
+    backend.precision = "bf16";
+    try {
+      await expect(store.features(vitBackbone("fresh", vit), dataset())).rejects.toThrow("precision of products fp32, not bf16");
+    } finally {
+      delete backend.precision;
+    }
   });
 });

@@ -12,10 +12,11 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, subset } from "@dinov2/data";
 import { InputError, removePartials, writeFileAtomic } from "@dinov2/foundation";
-import { openSafetensors, writeSafetensors } from "@dinov2/tensor";
+import { currentPrecision, openSafetensors, writeSafetensors } from "@dinov2/tensor";
 import type { FrozenBackbone } from "./backbone.ts";
 import { createFeatureMatrix, rowRange } from "./feature-matrix.ts";
 import { type ExtractedFeatures, type ExtractOptions, featureBatches, type FeatureSource } from "./features.ts";
+import { filesFingerprint } from "./files-fingerprint.ts";
 
 export type FeatureDtype = "float16" | "float32";
 
@@ -31,7 +32,7 @@ export interface FeatureStoreOptions {
 }
 
 /** What features depend on, in words for a message. */
-type Key = Readonly<Record<"model" | "images" | "transform" | "features" | "dtype", string>>;
+type Key = Readonly<Record<"model" | "precision" | "images" | "files" | "transform" | "features" | "dtype", string>>;
 
 interface Shard {
   readonly path: string;
@@ -73,7 +74,15 @@ export class FeatureStore implements FeatureSource {
     const { resizeSize, cropSize } = backbone.imageSizes;
     const model = await backbone.fingerprint?.();
     if (model === undefined) throw new RangeError(`The backbone ${backbone.name} has no fingerprint, so its features cannot be told from others.`);
-    const key: Key = { model, images, transform: JSON.stringify(backbone.imageSizes), features: kind, dtype: this.dtype };
+    const key: Key = {
+      model,
+      precision: currentPrecision(),
+      images,
+      files: await filesFingerprint(dataset),
+      transform: JSON.stringify(backbone.imageSizes),
+      features: kind,
+      dtype: this.dtype,
+    };
     const folder = join(this.folder, `${stage.replaceAll(" ", "-")}-${kind}-${resizeSize}-${cropSize}-${images.slice(0, 8)}`);
     await mkdir(folder, { recursive: true });
     await removePartials(folder);
@@ -178,7 +187,9 @@ function sayWhatIsMissing(rows: Int32Array, done: number, dataset: ImageDataset,
 
 const inWords: Readonly<Record<keyof Key, string>> = {
   model: "weights",
+  precision: "precision of products",
   images: "images",
+  files: "contents of the images",
   transform: "preparation of images",
   features: "blocks",
   dtype: "number format",
