@@ -44,3 +44,7 @@ export const listsOf = ({ count, width, values }: { readonly count: number; read
 
 export const worstOf = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   a.length === b.length ? Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0) : Infinity;
+
+/** The same, where NaN agrees with what is none in JSON. */
+export const worstOfNumbers = (a: readonly number[], b: readonly (number | null)[]) =>
+  worstOf(a.map((x, i) => (Number.isNaN(x) && b[i] === null ? 0 : x)), b.map((x, i) => (x === null ? (Number.isNaN(a[i]) ? 0 : Infinity) : x)));

@@ -5,11 +5,13 @@ import { fileURLToPath } from "node:url";
 import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
 import { findPython, PeerProcess } from "../bench/peer-process.ts";
 import type { Crosscheck, Row } from "./crosscheck.ts";
+import { depthCheck } from "./depth.ts";
 import { knnChecks } from "./knn.ts";
 import { logisticCheck } from "./logistic.ts";
 import { retrievalCheck } from "./retrieval.ts";
+import { segmentationCheck } from "./segmentation.ts";
 
-const checks: readonly Crosscheck[] = [...knnChecks, logisticCheck, retrievalCheck];
+const checks: readonly Crosscheck[] = [...knnChecks, logisticCheck, retrievalCheck, segmentationCheck, depthCheck];
 
 async function rowsOf(peer: PeerProcess | undefined, libraries: Readonly<Record<string, string>>): Promise<Row[]> {
   const rows: Row[] = [];

@@ -80,11 +80,65 @@ def retrieval(gallery, queries, ground_truth):
     return answer
 
 
+def segmentation(pairs, classes, ignored):
+    """Intersection over union and accuracy of each class, from the confusion of true (rows) and predicted classes; None where 0 / 0."""
+
+    def metrics(confusion):
+        right, true, guessed = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+        with np.errstate(invalid="ignore"):
+            iou, accuracy = right / (true + guessed - right), right / true
+        answer = {"mIoU": np.nanmean(iou), "aAcc": right.sum() / confusion.sum(), "mAcc": np.nanmean(accuracy)}
+        return {**answer, "iou": or_none(iou), "accuracy": or_none(accuracy)}
+
+    confusions = []
+    for pair in pairs:
+        expected, predicted = np.array(pair["expected"]), np.array(pair["predicted"])
+        counts = expected != ignored
+        confusion = np.zeros((classes, classes))
+        np.add.at(confusion, (expected[counts], predicted[counts]), 1)
+        confusions.append(confusion)
+    return {"images": [metrics(confusion) for confusion in confusions], "pooled": metrics(sum(confusions))}
+
+
+def or_none(numbers):
+    return [None if np.isnan(number) else float(number) for number in numbers]
+
+
+def depth(maps, width, range, crop):
+    """The nine numbers as in arXiv 1406.2283 and in Bhat et al. (arXiv 2011.14141), of each image and of all pixels."""
+
+    def metrics(predicted, measured):
+        ratio = np.maximum(predicted / measured, measured / predicted)
+        error, log_error = predicted - measured, np.log(predicted) - np.log(measured)
+        return {
+            **{f"a{k}": np.mean(ratio < 1.25**k) for k in (1, 2, 3)},
+            "abs_rel": np.mean(np.abs(error) / measured),
+            "sq_rel": np.mean(error**2 / measured),
+            "rmse": np.sqrt(np.mean(error**2)),
+            "rmse_log": np.sqrt(np.mean(log_error**2)),
+            "log10": np.mean(np.abs(np.log10(predicted) - np.log10(measured))),
+            "silog": 100 * np.std(log_error),
+        }
+
+    top, bottom, left, right = crop
+    scored = []
+    for pair in maps:
+        measured = np.array(pair["measured"]).reshape(-1, width)[top:bottom, left:right]
+        predicted = np.array(pair["predicted"]).reshape(-1, width)[top:bottom, left:right]
+        valid = (measured > range[0]) & (measured < range[1])
+        if valid.any():
+            scored.append((predicted[valid], measured[valid]))
+    images = [metrics(*image) for image in scored]
+    mean = {name: float(np.mean([image[name] for image in images])) for name in images[0]}
+    pooled = metrics(*(np.concatenate(side) for side in zip(*scored)))
+    return {"image": mean, "pooled": {name: float(value) for name, value in pooled.items()}}
+
+
 def main():
     # Newton's method goes on until rounding stops it, and says so each time.
     warnings.simplefilter("ignore")
     print(json.dumps(LIBRARIES), flush=True)
-    checks = {"knn": knn, "logistic": logistic, "retrieval": retrieval}
+    checks = {"knn": knn, "logistic": logistic, "retrieval": retrieval, "segmentation": segmentation, "depth": depth}
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(checks[request.pop("check")](**request)), flush=True)
