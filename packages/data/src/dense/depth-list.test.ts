@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDepthList } from "./depth-list.ts";
+import { readDepthPair } from "./depth-pair.ts";
 import { openDepthDataset } from "./open-depth-dataset.ts";
 
 /** A PNG of 16 bits as the NYU copies have them. */
@@ -62,6 +64,18 @@ describe("openDepthDataset", () => {
     expect([image.width, image.height, image.data[0], image.data[3]]).toEqual([1216, 352, 200, 10]);
     await writeFile(join(folder, "input", drive, "69.png"), await sharp({ create: { width: 20, height: 10, channels: 3, background: "red" } }).png().toBuffer());
     await expect(dataset.readImage(0)).rejects.toThrow(/69.png is 20 × 10 pixels; expected at least 1216 × 352/);
+  });
+
+  it("names the pair of which nothing was measured, or whose sizes differ, and the line that is no pair", async () => {
+    await writeFile(join(root, "kitchen_0001/zeros.png"), await depthPng([0, 0, 0, 0], 2));
+    await writeFile(join(root, "kitchen_0001/wide.png"), await depthPng([1, 2, 3, 4, 5, 6], 3));
+    const names = ["zeros", "wide"].map((name) => `kitchen_0001/rgb_00000.jpg kitchen_0001/${name}.png`);
+    await writeFile(join(root, "val.txt"), `${names.join("\n")}\n`);
+    const dataset = await openDepthList(root, { lists: ["val.txt"], unitsPerMetre: 1000, range: [0.001, 10] });
+    await expect(readDepthPair(dataset, 0)).rejects.toThrow("kitchen_0001/rgb_00000.jpg: no depth was measured, all are 0; leave the pair out.");
+    await expect(readDepthPair(dataset, 1)).rejects.toThrow("kitchen_0001/rgb_00000.jpg: the depth map is 3 × 2 pixels and its image 2 × 2");
+    await writeFile(join(root, "val.txt"), "kitchen_0001/rgb_00000.jpg\n");
+    await expect(openDepthList(root, { lists: ["val.txt"], unitsPerMetre: 1000, range: [0.001, 10] })).rejects.toThrow(/val\.txt, line 1: ".*rgb_00000\.jpg" is no pair/);
   });
 
   it("says what is wrong with a list, a file or a layout", async () => {

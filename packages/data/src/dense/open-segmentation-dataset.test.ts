@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pngChunk } from "../testing.ts";
 import { openSegmentationDataset } from "./open-segmentation-dataset.ts";
 import { readLabelPng } from "./label-png.ts";
+import { readSegmentationPair } from "./segmentation-pair.ts";
 
 /** A PNG of given rows (filter first) by the letter of the format; every palette entry is the same red. */
 function png(width: number, bits: number, colour: number, rows: number[][]): Buffer {
@@ -74,6 +75,18 @@ describe("openSegmentationDataset", () => {
     expect(await labels(`voc:${root}/kit`, "val")).toEqual([0, 20, 255, 1]);
     expect(await labels(`voc:${root}/kit/VOC2012`, "val")).toEqual([0, 20, 255, 1]);
     await expect(openSegmentationDataset(`voc:${root}/kit`, "train")).rejects.toThrow(/SegmentationClass\/2007_000032.png is not there/);
+  });
+
+  it("names what a list, a mask or a side has wrong: no image, an empty list, a class that there is not, another size", async () => {
+    for (const side of ["train", "val"]) await put(`bad/VOC2012/ImageSets/Segmentation/${side}.txt`, side === "train" ? "\n" : "2007_000033\n");
+    await put("bad/VOC2012/SegmentationClass/2007_000033.png", png(4, 8, 3, [[0, 0, 21, 255, 1]]));
+    await expect(openSegmentationDataset(`voc:${root}/bad`, "train")).rejects.toThrow(/bad has no image to learn from; its train side is empty/);
+    await expect(openSegmentationDataset(`voc:${root}/bad`, "val")).rejects.toThrow(/JPEGImages\/2007_000033\.jpg is not there; expected it beside .*2007_000033\.png/);
+    await put("bad/VOC2012/JPEGImages/2007_000033.jpg", photo);
+    const pair = async () => readSegmentationPair(await openSegmentationDataset(`voc:${root}/bad`, "val"), 0);
+    await expect(pair()).rejects.toThrow("VOC2012/JPEGImages/2007_000033.jpg: the class at column 1, row 0 is 21; expected 0 to 20, or 255");
+    await put("bad/VOC2012/SegmentationClass/2007_000033.png", mask(0, 1));
+    await expect(pair()).rejects.toThrow("2007_000033.jpg: the mask is 2 × 1 pixels and its image 4 × 1; expected equal sizes");
   });
 
   it("reads Cityscapes by label ids, or by train ids where they are", async () => {
