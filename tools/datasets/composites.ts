@@ -10,11 +10,12 @@
 //
 // No cut-out and no photo is on both sides.
 
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import sharp from "sharp";
+import { isCutOut, pictures } from "./cut-outs.ts";
 
 const classNames = ["animals", "plants", "food", "vehicles", "household", "hobbies"];
 const side = 256;
@@ -36,30 +37,6 @@ interface Side {
   readonly photos: readonly string[];
 }
 
-async function pictures(folder: string, recursive: boolean): Promise<string[]> {
-  const entries = await readdir(folder, { recursive }).catch(() => {
-    throw new InputError(`There is no folder ${folder}; Debian's packages tuxpaint-stamps-default and mate-backgrounds have such ones.`);
-  });
-  return entries.filter((name) => /\.(png|jpe?g)$/i.test(name)).sort().map((name) => join(folder, name));
-}
-
-/** Photos cut out along their outline: neither drawings nor rectangles, large enough, and no mirrored copy of another. */
-async function isCutOut(path: string): Promise<boolean> {
-  if (/cartoon|symbols|_mirror|_flip/.test(path)) return false;
-  const { width = 0, height = 0, hasAlpha } = await sharp(path).metadata();
-  if (!hasAlpha || Math.min(width, height) < sizes[0]) return false;
-  const { data } = await sharp(path).ensureAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
-  const colors = new Set<number>();
-  let clear = 0;
-  for (let i = 0; i < data.length; i += 4) {
-    if (data[i + 3]! < 128) clear++;
-    else colors.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
-  }
-  const clearShare = clear / (width * height);
-  // Photos have thousands of colours, drawings a few hundred.
-  return clearShare > 0.05 && clearShare < 0.9 && colors.size > 1500;
-}
-
 /** A random part of the items for the test side, the rest for training. */
 function divide<T>(items: readonly T[], random: RandomStream): { train: T[]; val: T[] } {
   const order = random.shuffle([...items]);
@@ -72,7 +49,7 @@ async function openSides(stamps: string, backgrounds: readonly string[], random:
   const cutOuts: { train: CutOut[]; val: CutOut[] }[] = [];
   for (const [i, name] of classNames.entries()) {
     const kept: CutOut[] = [];
-    for (const path of await pictures(join(stamps, name), true)) if (await isCutOut(path)) kept.push({ path, label: i + 1 });
+    for (const path of await pictures(join(stamps, name), true)) if (await isCutOut(path, sizes[0])) kept.push({ path, label: i + 1 });
     console.log(`${name}: ${kept.length} cut-outs`);
     cutOuts.push(divide(kept, random.split(name)));
   }
