@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../testing.ts";
 import { readMatFile } from "./mat-file.ts";
-import { compressed, double, int32, int8, matArray, matBytes, matCells, matChars, matDoubles, matElement, matFile, matPacked, matStructs, smallMatElement, uint32 } from "./testing.ts";
+import { compressed, double, int32, int8, matArray, matBytes, matCells, matChars, matDoubles, matElement, matFile, matPacked, matStructs, smallMatElement, uint16, uint32 } from "./testing.ts";
 
 const read = async (content: Uint8Array) => readMatFile(join(await temporaryFolder({ "x.mat": content }), "x.mat"));
 
@@ -29,6 +29,7 @@ describe("readMatFile", () => {
     ["fewer numbers than it says", matFile(matArray(6, [1, 9], "a", matElement(double, Buffer.alloc(16)))), /an array of 2 elements, and says 9/],
     ["more cells than there are", matFile(matArray(1, [1, 1 << 30], "a", matDoubles("", 1))), /an array of 1 elements, and says 1073741824/],
     ["structs without fields", matFile(matArray(2, [1, 1 << 30], "a", smallMatElement(int32, uint32(32)), matElement(int8, Buffer.alloc(0)))), /structs without names of fields/],
+    ["a text of several lines", matFile(matArray(4, [2, 3], "a", matElement(uint16, Buffer.alloc(12)))), /an array of class 4; expected .* texts of one line/],
     ["functions", matFile(matArray(16, [1, 1], "a")), /an array of class 16; expected real numbers/],
     ["cells in cells without end", matFile(nested(20)), /more than 8 deep/],
     ["damaged compression", matFile(matElement(compressed, Buffer.alloc(24, 1))), /x\.mat cannot be read as a MATLAB file of version 5/],

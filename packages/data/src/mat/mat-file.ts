@@ -85,13 +85,14 @@ function array(matrix: Buffer, depth: number): MatValue {
   const [flags, dimensions, , ...content] = elements(matrix);
   if (!flags || !dimensions || flags.data.length < 8) throw new Error("it has an array without a head");
   const kind = flags.data[0]!;
-  const count = numbers(dimensions).reduce((product, size) => product * size, 1);
+  const sizes = numbers(dimensions);
+  const count = sizes.reduce((product, size) => product * size, 1);
   const isComplex = (flags.data[1]! & 8) !== 0;
   if (numericClasses.includes(kind) && !isComplex) return counted(numbers(content[0]), count);
-  if (kind === textClass) return text(content[0]);
+  if (kind === textClass && sizes[0]! <= 1) return text(content[0]);
   if (kind === cellClass) return counted(content, count).map((element) => inner(element, depth));
   if (kind === structClass) return structs(content, count, depth);
-  throw new Error(`it has an array of class ${kind}${isComplex ? ", complex" : ""}; expected real numbers, texts, cells and structs`);
+  throw new Error(`it has an array of class ${kind}${isComplex ? ", complex" : ""}; expected real numbers, texts of one line, cells and structs`);
 }
 
 function inner({ type, data }: Element, depth: number): MatValue {

@@ -23,13 +23,37 @@ describe("Flowers-102", () => {
   });
 });
 
-it("Stanford Cars has a struct for each image, whose class counts from 1", async () => {
-  const fields = ["relative_im_path", "bbox_x1", "class", "test"];
-  const annotation = (path: string, label: number, test: number) => [matChars("", path), matDoubles("", 30), matBytes("", label), matBytes("", test)];
-  const annotations = matStructs("annotations", fields, ...annotation("car_ims/000001.jpg", 2, 0), ...annotation("car_ims/000002.jpg", 1, 1));
-  const annos = matFile(matPacked(annotations), matPacked(matCells("class_names", matChars("", "AM General Hummer SUV 2000"), matChars("", "Acura RL Sedan 2012"))));
-  const folder = await temporaryFolder({ "cars_annos.mat": annos, "car_ims/000001.jpg": "", "car_ims/000002.jpg": "" });
-  const dataset = await openClassificationSet(`cars:${folder}`);
-  const rows = [0, 1].map((i) => [dataset.name(i), dataset.classNames[dataset.label(i)!], dataset.column!("split")![i]]);
-  expect(rows).toEqual([["car_ims/000001.jpg", "Acura RL Sedan 2012", "train"], ["car_ims/000002.jpg", "AM General Hummer SUV 2000", "test"]]);
+describe("Stanford Cars", () => {
+  const names = matPacked(matCells("class_names", matChars("", "AM General Hummer SUV 2000"), matChars("", "Acura RL Sedan 2012")));
+  const annotations = (fields: readonly string[], ...values: Buffer[][]) => matPacked(matStructs("annotations", fields, ...values.flat()));
+  const rowsOf = async (files: Readonly<Record<string, string | Uint8Array>>) => {
+    const dataset = await openClassificationSet(`cars:${await temporaryFolder(files)}`);
+    return Array.from({ length: dataset.length }, (_, i) => [dataset.name(i), dataset.classNames[dataset.label(i)!], dataset.column!("split")![i]]);
+  };
+
+  it("has a struct for each image, whose class counts from 1", async () => {
+    const annotation = (path: string, label: number, test: number) => [matChars("", path), matDoubles("", 30), matBytes("", label), matBytes("", test)];
+    const all = annotations(["relative_im_path", "bbox_x1", "class", "test"], annotation("car_ims/000001.jpg", 2, 0), annotation("car_ims/000002.jpg", 1, 1));
+    expect(await rowsOf({ "cars_annos.mat": matFile(all, names), "car_ims/000001.jpg": "", "car_ims/000002.jpg": "" })).toEqual([
+      ["car_ims/000001.jpg", "Acura RL Sedan 2012", "train"],
+      ["car_ims/000002.jpg", "AM General Hummer SUV 2000", "test"],
+    ]);
+  });
+
+  const side = (label: number) => matFile(annotations(["bbox_x1", "class", "fname"], [matDoubles("", 39), matBytes("", label), matChars("", "00001.jpg")]));
+  const kit = { "devkit/cars_meta.mat": matFile(names), "devkit/cars_train_annos.mat": side(1), "cars_train/00001.jpg": "", "cars_test/00001.jpg": "" };
+
+  it("has a file for each side in the development kit, that of the test side perhaps beside it", async () => {
+    for (const place of ["", "devkit/"]) {
+      expect(await rowsOf({ ...kit, [`${place}cars_test_annos_withlabels.mat`]: side(2) })).toEqual([
+        ["cars_train/00001.jpg", "AM General Hummer SUV 2000", "train"],
+        ["cars_test/00001.jpg", "Acura RL Sedan 2012", "test"],
+      ]);
+    }
+  });
+
+  it("refuses a class without a name, and files that are missing", async () => {
+    await expect(rowsOf({ ...kit, "cars_test_annos_withlabels.mat": side(3) })).rejects.toThrow(/cars_meta\.mat has no name "class_names" of class 3, which cars_test\/00001\.jpg is of/);
+    await expect(rowsOf(kit)).rejects.toThrow(/There is no .*devkit\/cars_test_annos_withlabels\.mat/);
+  });
 });

@@ -1,9 +1,10 @@
 // Sets that number their images and say in other files what each number is.
 
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
-import { listedImages, readList, type Side } from "./classification-dataset.ts";
+import { type ListedImage, listedImages, readList, type Side } from "./classification-dataset.ts";
 import { type MatValue, readMatFile } from "../../mat/mat-file.ts";
 
 type Labelled = ImageDataset & { readonly classNames: readonly string[] };
@@ -40,22 +41,54 @@ export async function flowers102(folder: string): Promise<Labelled> {
   return listedImages(folder, from, images);
 }
 
-/** Stanford Cars: cars_annos.mat has a struct for each image, and the names of classes, which count from 1. */
+/**
+ * Stanford Cars: a struct for each image, with its class and its path, and the names of classes, which count from 1. Of all images
+ * in cars_annos.mat; or of each side's in the development kit's files.
+ */
 export async function cars(folder: string): Promise<Labelled> {
-  const file = join(folder, "cars_annos.mat");
-  const variables = await readMatFile(file);
-  const [annotations, names] = [variables.get("annotations"), variables.get("class_names")];
-  if (!Array.isArray(annotations) || !Array.isArray(names)) throw new InputError(`${file} has no structs "annotations" and cells "class_names"; take the original file.`);
-  const images = (annotations as readonly MatValue[]).map((annotation, i) => {
-    const field = (name: string) => (annotation instanceof Map ? (annotation as ReadonlyMap<string, MatValue>).get(name) : undefined);
-    const path = field("relative_im_path");
-    const [label, isTest] = ["class", "test"].map((name) => numbers(field(name), file, `annotations(${i + 1}).${name}`)[0]);
-    const isNamed = typeof names[label! - 1] === "string";
-    if (typeof path !== "string" || !isNamed) throw new InputError(`${file}: annotations(${i + 1}) has no path, or a class without a name; take the original file.`);
-    return { path, label: String(label), split: isTest === 1 ? ("test" as const) : ("train" as const) };
-  });
-  return listedImages(folder, file, images, ["", ...(names as string[])]);
+  const whole = join(folder, "cars_annos.mat");
+  const names = join(folder, "devkit/cars_meta.mat");
+  const isWhole = await exists(whole);
+  const classNames = (await readMatFile(isWhole ? whole : names)).get("class_names");
+  const images = isWhole
+    ? await annotated(whole, { path: "relative_im_path" })
+    : [
+        ...(await annotated(join(folder, "devkit/cars_train_annos.mat"), { path: "fname", folder: "cars_train/", split: "train" })),
+        ...(await annotated(await testAnnotations(folder), { path: "fname", folder: "cars_test/", split: "test" })),
+      ];
+  const isName = (name: MatValue | undefined): name is string => typeof name === "string";
+  const unnamed = images.find(({ label }) => !Array.isArray(classNames) || !isName((classNames as readonly MatValue[])[Number(label) - 1]));
+  if (unnamed) throw new InputError(`${isWhole ? whole : names} has no name "class_names" of class ${unnamed.label}, which ${unnamed.path} is of; take the original file.`);
+  return listedImages(folder, isWhole ? whole : join(folder, "devkit"), images, ["", ...(classNames as string[])]);
 }
+
+/** It is handed out apart from the development kit, and is often put beside it. */
+async function testAnnotations(folder: string): Promise<string> {
+  const beside = join(folder, "cars_test_annos_withlabels.mat");
+  return (await exists(beside)) ? beside : join(folder, "devkit/cars_test_annos_withlabels.mat");
+}
+
+interface AnnotationFields {
+  /** The field with the image's path. */
+  readonly path: string;
+  readonly folder?: string;
+  /** Without it a field "test" says so. */
+  readonly split?: Side;
+}
+
+async function annotated(file: string, { path: pathField, folder = "", split }: AnnotationFields): Promise<ListedImage[]> {
+  const annotations = (await readMatFile(file)).get("annotations");
+  if (!Array.isArray(annotations)) throw new InputError(`${file} has no structs "annotations"; take the original file.`);
+  return (annotations as readonly MatValue[]).map((annotation, i) => {
+    const field = (name: string) => (annotation instanceof Map ? (annotation as ReadonlyMap<string, MatValue>).get(name) : undefined);
+    const number = (name: string) => numbers(field(name), file, `annotations(${i + 1}).${name}`)[0];
+    const path = field(pathField);
+    if (typeof path !== "string") throw new InputError(`${file}: annotations(${i + 1}) has no "${pathField}"; take the original file.`);
+    return { path: `${folder}${path}`, label: String(number("class")), split: split ?? (number("test") === 1 ? "test" : "train") };
+  });
+}
+
+const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
 function numbers(value: MatValue | undefined, file: string, name: string): Float64Array {
   if (value instanceof Float64Array && value.every(Number.isInteger)) return value;
