@@ -33,7 +33,7 @@ export async function openHdf5<Name extends string>(path: string, names: readonl
 /** libhdf5, 4 MB that only such files need. */
 async function library(path: string) {
   const loaded = await import("h5wasm/node").catch(() => {
-    throw new InputError(`${basename(path)} is read by the package h5wasm, which is not installed; install it: npm install h5wasm@0.10.3`);
+    throw new InputError(`${basename(path)} is read by the package h5wasm, which does not load; install it: npm install h5wasm@0.10.3`);
   });
   // Else it prints what is wrong, and goes on.
   (await loaded.ready).activate_throwing_error_handler();

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ready, File } from "h5wasm/node";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readDepthPair } from "./depth-pair.ts";
 import { openDepthDataset } from "./open-depth-dataset.ts";
 
@@ -96,6 +96,16 @@ describe("nyu:FILE.mat", () => {
   it("names the pair whose depth is no number", async () => {
     const dataset = await openDepthDataset(`nyu:${original}`, "val");
     await expect(readDepthPair(dataset, 0)).rejects.toThrow("nyu_depth_v2_labeled.mat/0003: the depth at column 8, row 4 is NaN; expected metres");
+  });
+
+  it("says how to install its reader where that is missing", async () => {
+    vi.doMock("h5wasm/node", () => {
+      throw new Error("Cannot find package");
+    });
+    await expect(openDepthDataset(`nyu:${original}`, "val")).rejects.toThrow(
+      /^nyu_depth_v2_labeled\.mat is read by the package h5wasm, which does not load; install it: npm install h5wasm@0\.10\.3$/,
+    );
+    vi.doUnmock("h5wasm/node");
   });
 
   it("takes the numbers of test pairs from a text, and all others to learn from", async () => {
