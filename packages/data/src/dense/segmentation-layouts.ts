@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { InputError } from "@dinov2/foundation";
+import { vocClassNames } from "../datasets/classification/voc2007.ts";
 import { hasImageExtension } from "../images.ts";
 import { ignoredLabel } from "./dense-dataset.ts";
 import { readLabelPng } from "./label-png.ts";
@@ -31,9 +32,6 @@ export async function ade20k(folder: string, split: Split): Promise<Segmentation
   return { pairs: await foldersOf(folder, `images/${side}`, `annotations/${side}`), classNames, labelOf };
 }
 
-const vocClasses =
-  "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor";
-
 /** Pascal VOC 2012: list files, palette masks with 255 along the outlines. The augmented training list where it is there. */
 export async function voc(folder: string, split: Split): Promise<SegmentationFiles> {
   const inner = (await exists(join(folder, "VOC2012"))) ? "VOC2012/" : "";
@@ -43,7 +41,7 @@ export async function voc(folder: string, split: Split): Promise<SegmentationFil
   const text = await readFile(join(folder, list), "utf8").catch(() => undefined);
   if (text === undefined) throw new InputError(`${folder} has no ${list}; expected VOCdevkit or VOC2012 as the archive unpacks.`);
   const pairs = text.split(/\s+/).filter(Boolean).map((id) => ({ image: `${inner}JPEGImages/${id}.jpg`, mask: `${masks}/${id}.png` }));
-  return { pairs, classNames: vocClasses.split(" ") };
+  return { pairs, classNames: ["background", ...vocClassNames] };
 }
 
 const cityscapesClasses =
