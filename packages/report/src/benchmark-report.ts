@@ -115,5 +115,5 @@ three, over the foreground of all images, are red, green and blue. Equal colours
 }
 
 const figure = (image: string, name: string, caption?: string) => html`<figure class="panel">
-<img src="${dataUri(image)}" alt="${caption ? `${name}: ${caption}` : name}" loading="lazy">
+<img src="${dataUri(image)}" alt="${caption ? `${name}: ${caption}` : name}" decoding="async">
 <figcaption>${name}${caption ? html`<span class="change">${caption}</span>` : null}</figcaption></figure>`;

@@ -35,7 +35,7 @@ export interface ResultsTable {
 export function resultsTable({ caption, columns, rows }: ResultsTable): Html {
   const heads = columns.map((column): Column => (typeof column === "string" ? { name: column } : column));
   // A column of words is aligned as words, its head as well.
-  const isWords = (column: number) => rows.some((row) => typeof row[column] === "string");
+  const isWords = (column: number) => rows.some((row) => isText(row[column]!));
   const alignment = (column: number) => (isWords(column) ? "words" : "numbers");
   const head = heads.map(({ name }, i) => html`<th scope="col" class="${alignment(i)}">${name}</th>`);
   const body = rows.map((row) => row.map((cell, i) => tableCell(cell, heads[i], i === 0)));
@@ -45,10 +45,13 @@ ${scrollingTable(caption ?? "Results", head, body)}
 </figure>`;
 }
 
+/** Not a number in words: "0.449", "44.1 %", "–" for one that is missing. */
+const isText = (cell: Cell) => typeof cell === "string" && !/^(–|[−-]?\d[\d.,]*( ± [\d.]+)?( %)?)$/.test(cell);
+
 function tableCell(cell: Cell, column: Column | undefined, isName: boolean): Html {
   const text = cellText(cell, column?.percent === true);
   if (isName) return html`<th scope="row">${text}</th>`;
-  if (typeof cell === "string") return html`<td class="words">${text}</td>`;
+  if (typeof cell === "string") return html`<td class="${isText(cell) ? "words" : "numbers"}">${text}</td>`;
   const share = typeof cell === "number" ? cell : cell.mean;
   const bar = column?.percent
     ? html`<span class="bar" style="--share: ${Math.min(1, Math.max(0, share)).toFixed(4)}"></span>`

@@ -56,7 +56,7 @@ thead th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 }
 .comparison { display: grid; grid-template-columns: 6rem 1fr; gap: .75rem; }
 .query img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: contain; }
-.query { overflow-wrap: anywhere; line-height: 1.3; }
+.query { overflow-wrap: anywhere; font-size: .875rem; line-height: 1.3; }
 h4 { font-size: .875rem; }
 h4 .score { font-weight: 400; }
 .neighbours {
@@ -84,6 +84,8 @@ h4 .score { font-weight: 400; }
   .neighbours { grid-template-columns: repeat(auto-fill, minmax(4.25rem, 1fr)); }
   .query { display: flex; align-items: center; gap: .75rem; }
   .query img { width: 4.5rem; }
+  .results th, .results td { padding-right: .6rem; }
+  .results tbody th { min-width: 6rem; max-width: 9rem; font-size: .875rem; overflow-wrap: anywhere; }
 }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: 0; padding: 0; list-style: none; }
 a { color: var(--line); overflow-wrap: anywhere; }
