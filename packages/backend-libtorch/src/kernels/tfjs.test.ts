@@ -52,6 +52,14 @@ function tests(): void {
     }
   });
 
+  it("DepthwiseConv2dNative takes null for no dilation, as TF.js layers pass it", () => {
+    tf.tidy(() => {
+      const inputs = { x: normal([1, 5, 6, 2]), filter: normal([3, 3, 2, 1], 2) };
+      const [none, one] = [null, 1].map((dilations) => run("DepthwiseConv2dNative", inputs, { strides: 1, pad: "same", dilations }));
+      expect(Array.from(none!.dataSync())).toEqual(Array.from(one!.dataSync()));
+    });
+  });
+
   it("AvgPool has its slope as gradient, where the window lies partly outside too", () => {
     for (const pad of ["same", "valid", 1]) for (const strides of [1, 2, 3]) {
       tf.tidy(() => {

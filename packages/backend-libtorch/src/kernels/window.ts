@@ -9,20 +9,21 @@ type Shape4D = [number, number, number, number];
 export interface WindowAttributes {
   readonly strides: [number, number] | number;
   readonly pad: "valid" | "same" | number;
-  readonly dilations?: [number, number] | number;
+  /** TF.js layers leave it null for depthwise convolutions. */
+  readonly dilations?: [number, number] | number | null;
   readonly dimRoundingMode?: "floor" | "round" | "ceil";
   readonly dataFormat?: "NHWC" | "NCHW";
 }
 
 export function convolutionInfo(x: readonly number[], filter: readonly number[], attributes: WindowAttributes, depthwise: boolean): Conv2DInfo {
-  const { strides, pad, dilations = 1, dimRoundingMode, dataFormat = "NHWC" } = attributes;
+  const { strides, pad, dilations, dimRoundingMode, dataFormat = "NHWC" } = attributes;
   const format = tf.backend_util.convertConv2DDataFormat(dataFormat);
-  return tf.backend_util.computeConv2DInfo(x as Shape4D, filter as Shape4D, strides, dilations, pad, dimRoundingMode, depthwise, format);
+  return tf.backend_util.computeConv2DInfo(x as Shape4D, filter as Shape4D, strides, dilations ?? 1, pad, dimRoundingMode, depthwise, format);
 }
 
 export function poolingInfo(x: readonly number[], filterSize: [number, number] | number, attributes: WindowAttributes): Conv2DInfo {
-  const { strides, pad, dilations = 1, dimRoundingMode } = attributes;
-  return tf.backend_util.computePool2DInfo(x as Shape4D, filterSize, strides, dilations, pad, dimRoundingMode);
+  const { strides, pad, dilations, dimRoundingMode } = attributes;
+  return tf.backend_util.computePool2DInfo(x as Shape4D, filterSize, strides, dilations ?? 1, pad, dimRoundingMode);
 }
 
 /** The padding behind the last row, so that `size` windows fit: TF.js may round their number down or up. */
