@@ -1,6 +1,6 @@
 // `npm run dataset:emoji -- OUT`: the same emoji as two vendors draw them, for retrieval across vendors: `dinov2 benchmark retrieval --data
 // OUT/google.csv --queries OUT/twitter.csv`. From the npm packages emoji-datasource-google (Apache-2.0) and -twitter (CC-BY-4.0), 136 MB of
-// which a twelfth is used: every emoji without skin tone that both have.
+// which a twelfth is used: every emoji without skin tone that both have, 1,906.
 //
 //     OUT/google.csv            path and label, which is the emoji's code point
 //     OUT/google/1f600.png      64 × 64 pixels, on white
@@ -19,6 +19,8 @@ const vendors = ["google", "twitter"] as const;
 /** Of the packages' emoji.json, which lists skin tones under their base. */
 interface Emoji {
   readonly image: string;
+  /** "Component" for skin tones by themselves. */
+  readonly category: string;
   readonly has_img_google: boolean;
   readonly has_img_twitter: boolean;
 }
@@ -26,7 +28,7 @@ interface Emoji {
 async function writeVendor(out: string, vendor: (typeof vendors)[number]): Promise<number> {
   return withNpmPackage(`emoji-datasource-${vendor}@${version}`, async (folder) => {
     const all = JSON.parse(await readFile(join(folder, "emoji.json"), "utf8")) as Emoji[];
-    const images = all.filter(({ has_img_google, has_img_twitter }) => has_img_google && has_img_twitter).map(({ image }) => image);
+    const images = all.filter((one) => one.has_img_google && one.has_img_twitter && one.category !== "Component").map(({ image }) => image);
     await mkdir(join(out, vendor), { recursive: true });
     for (const image of images) {
       await sharp(join(folder, "img", vendor, "64", image)).flatten({ background: "#ffffff" }).png().toFile(join(out, vendor, image));
