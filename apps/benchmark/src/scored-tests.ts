@@ -1,9 +1,7 @@
 // What results.json says of images to test on that are given by sources of their own, or are not scored by one right class of all.
 
-import type { OpenedTask } from "@dinov2/evaluation";
+import type { OpenedTask, TestImages } from "@dinov2/evaluation";
 import type { ResultsData } from "@dinov2/report";
-
-type TestImages = OpenedTask["test"];
 
 /** Those that have no right class are not measured. */
 export const scoredImages = ({ length, leftOut = 0 }: TestImages): number => length - leftOut;

@@ -71,6 +71,7 @@ export {
 } from "./linear-probe.ts";
 export { measureSplits, openSplits } from "./repeated-splits.ts";
 export { rowsPerClass, stratifiedSplit, type Split } from "./splits.ts";
+export type { NamedTestImages, TestImages } from "./test-images.ts";
 export { fingerprint, openTask, type OpenedTask, type TaskOptions } from "./task.ts";
 export { patchPca, principalComponents, type PatchColors } from "./patch-pca.ts";
 export { resizeBilinear, type BilinearOptions } from "./dense/bilinear-resize.ts";
