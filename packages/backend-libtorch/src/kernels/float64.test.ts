@@ -14,15 +14,17 @@ const labels = Int32Array.from({ length: rows }, () => random.integer(classes));
 const [mean, weights, right] = [normals(width), normals(classes * (width + 1)).map((weight) => weight / 10), normals(classes * (width + 1))];
 
 function results(): Float64Array[] {
-  return tf.tidy(() => {
+  let values: Float64Array[] = [];
+  tf.tidy(() => {
     const inputs = { x: tf.tensor2d(x, [rows, width]), mean: float64Tensor(mean, [width]) };
     const ofWeights = { labels: tf.tensor1d(labels, "int32"), weights: float64Tensor(weights, [classes, width + 1]) };
     const loss = runFloat64("SoftmaxRegression", { ...inputs, ...ofWeights }, {});
     const [gram] = runFloat64("CentredGram", inputs, {});
     const [lower] = runFloat64("CholeskyFactor", { matrix: gram! }, { scale: 1 / rows, added: new Float64Array(width + 1).fill(0.1) });
     const [solution] = runFloat64("CholeskySolve", { lower: lower!, right: float64Tensor(right, [classes, width + 1]) }, {});
-    return [...loss, solution!].map(float64Values);
+    values = [...loss, solution!].map(float64Values);
   });
+  return values;
 }
 
 const difference = (a: Float64Array, b: Float64Array) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / Math.max(...b.map(Math.abs));
