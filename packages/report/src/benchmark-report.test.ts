@@ -38,6 +38,13 @@ describe("a page of benchmarks", () => {
     for (const other of [{ source: "photos" }, { testImages: 5000 }, { classes: 100 }, { tests: [{ source: "imagenet-x:X", images: 50_000 }] }]) expect(pageOf(imagenet(other))).not.toContain("Published by");
   });
 
+  it("shows them for every set that was tested on, of classifiers that learnt from the same", () => {
+    const tests = [{ source: "imagenet:I:split=val", images: 50_000 }, { source: "imagenet-v2:V", name: "imagenet-v2", images: 10_000 }];
+    const page = (change: object) => pageOf({ ...imagenet({ tests, ...change }), benchmark: "linear" });
+    expect(page({})).toMatch(/on ImageNet-1k[\s\S]*81\.1 %[\s\S]*on ImageNet-V2\. Source: arXiv 2304\.07193, Table 4[\s\S]*70\.9 %/);
+    expect(page({ source: "photos" })).not.toContain("Published by");
+  });
+
   it("refuses a picture that was not read", () => {
     expect(() => renderBenchmarkReport({ title: "a", results: [{ ...loaded, pictures: new Map() }] })).toThrow(RangeError);
   });

@@ -4,8 +4,10 @@ import type { BenchmarkResults } from "./results.ts";
 
 export interface PublishedDataset {
   readonly name: string;
-  /** What comes before the colon of a source: the reader of this dataset's layout. */
+  /** What comes before the colon of a source to test on: the reader of this dataset's layout. */
   readonly scheme: string;
+  /** The same of the source to learn from, where it is another. */
+  readonly learntFrom?: string;
   /** The size of the split that the numbers are of. */
   readonly testImages: number;
   readonly classes?: number;
@@ -18,6 +20,8 @@ export interface PublishedTable {
   readonly columns: readonly { readonly name: string; readonly percent?: boolean }[];
   readonly rows: Readonly<Record<string, readonly number[]>>;
 }
+
+const top1 = [{ name: "top-1", percent: true }];
 
 const publishedDatasets: readonly PublishedDataset[] = [
   {
@@ -41,7 +45,7 @@ const publishedDatasets: readonly PublishedDataset[] = [
         },
       },
       linear: {
-        columns: [{ name: "top-1", percent: true }],
+        columns: top1,
         rows: {
           "ViT-S/14": [0.811],
           "ViT-B/14": [0.845],
@@ -54,6 +58,24 @@ const publishedDatasets: readonly PublishedDataset[] = [
         },
       },
     },
+  },
+  {
+    name: "ImageNet-ReaL",
+    scheme: "imagenet-real",
+    learntFrom: "imagenet",
+    testImages: 46_837,
+    classes: 1000,
+    source: "arXiv 2304.07193, Table 4",
+    benchmarks: { linear: { columns: top1, rows: { "ViT-S/14": [0.866], "ViT-B/14": [0.883], "ViT-L/14": [0.895], "ViT-g/14": [0.896] } } },
+  },
+  {
+    name: "ImageNet-V2",
+    scheme: "imagenet-v2",
+    learntFrom: "imagenet",
+    testImages: 10_000,
+    classes: 1000,
+    source: "arXiv 2304.07193, Table 4",
+    benchmarks: { linear: { columns: top1, rows: { "ViT-S/14": [0.709], "ViT-B/14": [0.751], "ViT-L/14": [0.78], "ViT-g/14": [0.784] } } },
   },
   {
     name: "ADE20k",
@@ -126,16 +148,39 @@ const publishedDatasets: readonly PublishedDataset[] = [
       },
     },
   },
+  {
+    name: "KITTI, Eigen's split",
+    scheme: "kitti",
+    testImages: 652,
+    source: "arXiv 2304.07193, Table 11",
+    benchmarks: {
+      depth: { columns: [{ name: "RMSE (m), lin. 4" }], rows: { "ViT-S/14": [2.86], "ViT-B/14": [2.59], "ViT-L/14": [2.5], "ViT-g/14": [2.35] } },
+    },
+  },
+  {
+    name: "Revisited Oxford",
+    scheme: "roxford5k",
+    testImages: 70,
+    source: "arXiv 2304.07193, Table 9",
+    benchmarks: {
+      retrieval: {
+        columns: [{ name: "mAP, medium", percent: true }, { name: "mAP, hard", percent: true }],
+        rows: { "ViT-S/14": [0.688, 0.432], "ViT-B/14": [0.729, 0.495], "ViT-L/14": [0.751, 0.54], "ViT-g/14": [0.736, 0.523] },
+      },
+    },
+  },
 ];
 
 /**
- * The published numbers of a result's benchmark on its dataset; undefined when the source was not read by that dataset's own
- * layout, or is not all of its split: a subset's numbers are no peers of them.
+ * The published numbers of a result's benchmark on the datasets that it was tested on; none of one whose source was not read by
+ * its own layout, or is not all of its split: a subset's numbers are no peers of them.
  */
-export function publishedBeside({ benchmark, data }: BenchmarkResults): (PublishedTable & Pick<PublishedDataset, "name" | "source">) | undefined {
-  const tested = data.tests?.[0]?.source ?? data.source;
-  const dataset = publishedDatasets.find(({ scheme, testImages, classes }) =>
-    data.source.startsWith(`${scheme}:`) && tested.startsWith(`${scheme}:`) && data.testImages === testImages && (classes === undefined || data.classes === classes));
-  const table = dataset?.benchmarks[benchmark];
-  return dataset && table && { ...table, name: dataset.name, source: dataset.source };
+export function publishedBeside({ benchmark, data }: BenchmarkResults): (PublishedTable & Pick<PublishedDataset, "name" | "source">)[] {
+  const tests = data.tests ?? [{ source: data.source, images: data.testImages }];
+  return tests.flatMap((tested) => {
+    const dataset = publishedDatasets.find(({ scheme, learntFrom = scheme, testImages, classes }) =>
+      data.source.startsWith(`${learntFrom}:`) && tested.source.startsWith(`${scheme}:`) && tested.images === testImages && (classes === undefined || data.classes === classes));
+    const table = dataset?.benchmarks[benchmark];
+    return dataset && table ? [{ ...table, name: dataset.name, source: dataset.source }] : [];
+  });
 }

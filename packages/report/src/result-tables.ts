@@ -26,15 +26,15 @@ function comparison(group: readonly LoadedResults[]): Html {
   const caption = `${data.source}: ${data.trainImages} train and ${data.testImages} test images${classes}; ${data.origin}.`;
   return html`<h3>${results.benchmark}</h3>
 ${resultsTable({ caption, columns: ["model", ...metrics.map((name) => ({ name, percent: isShare(name) }))], rows })}
-${publishedTable(results)}`;
+${publishedTables(results)}`;
 }
 
-function publishedTable(results: BenchmarkResults): Html | null {
-  const published = publishedBeside(results);
-  if (!published) return null;
-  const caption = `Published by the authors of DINOv2, not measured here, on ${published.name}. Source: ${published.source}.`;
-  const rows = Object.entries(published.rows).map(([model, values]) => [model, ...values]);
-  return html`<div class="published">${resultsTable({ caption, columns: ["published model", ...published.columns], rows })}</div>`;
+function publishedTables(results: BenchmarkResults): Html[] {
+  return publishedBeside(results).map(({ name, source, columns, rows }) => {
+    const caption = `Published by the authors of DINOv2, not measured here, on ${name}. Source: ${source}.`;
+    const cells = Object.entries(rows).map(([model, values]) => [model, ...values]);
+    return html`<div class="published">${resultsTable({ caption, columns: ["published model", ...columns], rows: cells })}</div>`;
+  });
 }
 
 /** Every metric of one result with its note. */
