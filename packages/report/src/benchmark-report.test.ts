@@ -33,6 +33,12 @@ describe("a page of benchmarks", () => {
     for (const [region] of html.matchAll(/<div class="scroll"[^>]*>/g)) expect(region).toMatch(/tabindex="0" role="region" aria-label="[^"]+"/);
   });
 
+  it("has the mean over classes in its first table where the set is reported by it", () => {
+    const page = (protocol: object) => pageOf(sampleResults({ metrics: { "k1.top1": 0.5, "k1.mean_per_class": 0.25 }, protocol: { ...protocol } }));
+    expect(page({ metric: "top1" })).not.toMatch(/<th scope="col"[^>]*>k1\.mean_per_class/);
+    expect(page({ metric: "mean-per-class" })).toMatch(/<th scope="col"[^>]*>k1\.mean_per_class/);
+  });
+
   it("shows published numbers beside all of the same data alone", () => {
     expect(pageOf(imagenet({}))).toMatch(/Published by the authors of DINOv2, not measured here, on ImageNet-1k[\s\S]*ViT-S\/14<\/th><td>79\.0 %/);
     for (const other of [{ source: "photos" }, { testImages: 5000 }, { classes: 100 }, { tests: [{ source: "imagenet-x:X", images: 50_000 }] }]) expect(pageOf(imagenet(other))).not.toContain("Published by");

@@ -77,11 +77,13 @@ ${pictureGroups(drawn, pictures)}`;
 
 const value = (one: unknown) => (typeof one === "string" ? one : JSON.stringify(one));
 
+const engineWord = ([name, one]: [string, unknown]) => (one === null ? [] : name === "threads" ? `${value(one)} thread${one === 1 ? "" : "s"}` : value(one));
+
 /** What the numbers are of, and all that is needed to get them again. */
 function provenance(results: BenchmarkResults): Html {
   const { data, versions, seed, seconds, finishedAt, backend, protocol, model } = results;
   const entries = (record: Readonly<Record<string, unknown>>) => Object.entries(record).map(([name, one]) => [name, value(one)]);
-  const engine = typeof backend === "object" && backend !== null ? Object.values(backend).filter((one) => one !== null).slice(0, 4).join(", ") : value(backend);
+  const engine = typeof backend === "object" && backend !== null ? Object.entries(backend).flatMap(engineWord).slice(0, 4).join(", ") : value(backend);
   const facts = {
     "width of features": model.width, seed, engine,
     seconds: Number(seconds.toPrecision(3)), finished: finishedAt.slice(0, 16).replace("T", " "), "left out": `${data.skipped.length} files`,

@@ -2,7 +2,7 @@
 
 import type { BaselineRow } from "./baseline.ts";
 import { baselineCells, baselineColumns } from "./baseline-section.ts";
-import { isHeadline, metricText } from "./metric-words.ts";
+import { headlines, metricText } from "./metric-words.ts";
 import { modelName } from "./result-tables.ts";
 import type { BenchmarkResults } from "./results.ts";
 
@@ -14,8 +14,8 @@ export interface MarkdownReport {
 
 export function renderMarkdown({ title, results, baseline = [] }: MarkdownReport): string {
   const rows = results.map(({ name, results: one }) => {
-    const metrics = Object.entries(one.metrics).filter(([metric]) => isHeadline(metric));
-    return [name, one.benchmark, modelName(one), metrics.map(([metric, value]) => `${metric} ${metricText(metric, value)}`).join(", ")];
+    const metrics = headlines(one).map((metric) => `${metric} ${metricText(metric, one.metrics[metric]!)}`);
+    return [name, one.benchmark, modelName(one), metrics.join(", ")];
   });
   const compared = baseline.length > 0 ? ["", table(baselineColumns, baseline.map(baselineCells))] : [];
   return [`## ${title}`, "", table(["results", "benchmark", "model", "metrics"], rows), ...compared, ""].join("\n");

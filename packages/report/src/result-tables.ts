@@ -2,7 +2,7 @@
 
 import type { LoadedResults } from "./benchmark-report.ts";
 import { html, type Html } from "./html.ts";
-import { isHeadline, isShare, metricText } from "./metric-words.ts";
+import { headlines, isShare, metricText } from "./metric-words.ts";
 import { publishedBeside } from "./published.ts";
 import type { BenchmarkResults } from "./results.ts";
 import { resultsTable, type Cell } from "./results-table.ts";
@@ -17,7 +17,7 @@ export function comparisonTables(all: readonly LoadedResults[]): Html[] {
 
 function comparison(group: readonly LoadedResults[]): Html {
   const { results } = group[0]!;
-  const metrics = [...new Set(group.flatMap((one) => Object.keys(one.results.metrics).filter(isHeadline)))];
+  const metrics = [...new Set(group.flatMap((one) => headlines(one.results)))];
   const cell = (metric: string, value: number | undefined): Cell =>
     value === undefined ? "–" : isShare(metric) && Number.isFinite(value) ? value : metricText(metric, value);
   const rows = group.map((one) => [modelName(one.results), ...metrics.map((metric) => cell(metric, one.results.metrics[metric]))]);
