@@ -1,6 +1,6 @@
 // k-NN at the size of ImageNet: 1.28 million features of width 384 as the bank, the 200 nearest of each query, beside PyTorch's
 // product and topk in blocks, on the engine that `auto` takes (DINOV2_BACKEND chooses another). Time grows in proportion to
-// the queries, of which some stand for the 50,000. The peer is the fastest Python here at its fastest block.
+// the queries, of which some stand for the 50,000; `--full` measures all. The peer is the fastest Python here at its fastest block.
 
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -10,7 +10,8 @@ import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
 import { type BenchOptions, type BenchReport, type BenchRow, median } from "./measure.ts";
 import { findPythons, PeerProcess } from "./peer-process.ts";
 
-const [ROWS, WIDTH, QUERIES, K] = [1_280_000, 384, 2048, 200];
+/** PART queries are all that is measured as it comes, and what the peer searches for at once. */
+const [ROWS, WIDTH, PART, K] = [1_280_000, 384, 2048, 200];
 const ALL_QUERIES = 50_000;
 /** What the peers choose their block among, and the part of the bank that they do so on. */
 const [PEER_BLOCKS, CONTEST_ROWS] = [[8192, 65_536], 131_072];
@@ -23,45 +24,48 @@ interface Peer {
   readonly seconds: number;
 }
 
-export async function run({ rounds = 3, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
+export async function run({ full = false, rounds = full ? 1 : 3, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
+  const count = full ? ALL_QUERIES : PART;
   const backend = await useBackend({ threads, ...backendFromEnvironment() });
   const peer = await fastestPeer(onProgress);
   try {
     onProgress(`Making ${ROWS} features.`);
-    const [bank, queries] = [randomRows(ROWS), randomRows(QUERIES)];
-    const laps: { ours: number; peer: number | undefined }[] = [];
+    const [bank, queries] = [randomRows(ROWS), randomRows(count)];
+    const laps: Pair[] = [];
     for (let lap = 0; lap < rounds; lap++) {
       onProgress(`Lap ${lap + 1} of ${rounds}.`);
-      laps.push({ ours: await secondsOf(bank, queries), peer: peer && (await askSeconds(peer.process, ROWS, peer.block)) });
+      laps.push({ ours: await secondsOf(bank, queries), peer: peer && (await askSeconds(peer.process, ROWS, count, peer.block)) });
     }
     const memory = { ours: await peakBytes(), peer: peer && (await peer.process.ask<{ bytes: number }>({ memory: true })).bytes };
     return {
       bench: "knn",
       versions: { backend: backend.name, engine: backend.engine, threads: String(threads), ...(peer && { peer: peer.name }) },
-      rows: rowsOf(laps, memory, peer),
+      rows: rowsOf(count, laps, memory, peer),
     };
   } finally {
     peer?.process.close();
   }
 }
 
-function rowsOf(laps: readonly { ours: number; peer: number | undefined }[], memory: { ours: number; peer: number | undefined }, peer: Peer | undefined): BenchRow[] {
+type Pair = { readonly ours: number; readonly peer: number | undefined };
+
+function rowsOf(queries: number, laps: readonly Pair[], memory: Pair, peer: Peer | undefined): BenchRow[] {
   const size = `${K} nearest among ${ROWS} × ${WIDTH}`;
   const ours = median(laps.map((lap) => lap.ours));
   const none = "No Python with PyTorch found (tried DINOV2_PYTHON, python3, /usr/bin/python3).";
   const peerName = peer ? `${peer.name}, product and topk` : "PyTorch";
-  const all = `${ALL_QUERIES} queries take ${Math.round((ours / QUERIES) * ALL_QUERIES)} s`;
+  const all = queries === ALL_QUERIES ? "" : `${ALL_QUERIES} queries take ${Math.round((ours / queries) * ALL_QUERIES)} s; `;
   const gibibytes = (bytes: number | undefined) => (bytes === undefined ? null : bytes / 2 ** 30);
   return [
     {
-      name: `${size}, ${QUERIES} queries`,
+      name: `${size}, ${queries} queries`,
       unit: "s",
       ours,
       peer: peer ? median(laps.map((lap) => lap.peer!)) : null,
       peerName,
       ratio: peer ? median(laps.map((lap) => lap.peer! / lap.ours)) : null,
       target: 1.5,
-      note: peer ? `${all}; laps in turn, the peer's blocks of ${peer.block} rows` : none,
+      note: peer ? `${all}laps in turn, the peer's blocks of ${peer.block} rows${queries > PART ? ` for ${PART} queries at once` : ""}` : none,
     },
     {
       name: `${size}, peak memory of the process`,
@@ -98,8 +102,8 @@ async function fastestPeer(onProgress: (message: string) => void): Promise<Peer 
     const { peer, about } = await PeerProcess.start<{ torch: string }>(python, [fileURLToPath(new URL("knn_peer.py", import.meta.url)), String(threads)]);
     const before = fastest;
     for (const block of PEER_BLOCKS) {
-      await askSeconds(peer, CONTEST_ROWS, block);
-      const seconds = await askSeconds(peer, CONTEST_ROWS, block);
+      await askSeconds(peer, CONTEST_ROWS, PART, block);
+      const seconds = await askSeconds(peer, CONTEST_ROWS, PART, block);
       onProgress(`torch ${about.torch}, blocks of ${block}: ${seconds.toFixed(2)} s for ${CONTEST_ROWS} rows.`);
       if (seconds < (fastest?.seconds ?? Infinity)) fastest = { name: `torch ${about.torch}`, process: peer, block, seconds };
     }
@@ -108,8 +112,8 @@ async function fastestPeer(onProgress: (message: string) => void): Promise<Peer 
   return fastest;
 }
 
-const askSeconds = async (peer: PeerProcess, rows: number, block: number) =>
-  (await peer.ask<{ seconds: number }>({ rows, width: WIDTH, queries: QUERIES, k: K, block })).seconds;
+const askSeconds = async (peer: PeerProcess, rows: number, queries: number, block: number) =>
+  (await peer.ask<{ seconds: number }>({ rows, width: WIDTH, queries, part: PART, k: K, block })).seconds;
 
 /** The most that this process ever held, where the system tells; else what it holds now. */
 async function peakBytes(): Promise<number> {

@@ -1,7 +1,7 @@
 """The peer of `bench knn`: exact nearest neighbours by matrix product and topk in PyTorch, a block of the bank at a time.
 
-Says on one line of JSON what it is, then reads a request a line: {"rows", "width", "queries", "k", "block"} is answered with
-{"seconds"} of one search among random unit vectors; {"memory": true} with {"bytes"}, the most that the process ever held.
+Says on one line of JSON what it is, then reads a request a line: {"rows", "width", "queries", "part", "k", "block"} is answered with
+{"seconds"} of one search among random unit vectors, for so many queries at once as "part" says; {"memory": true} with {"bytes"}, the most that the process ever held.
 Argument: the number of threads.
 """
 
@@ -50,7 +50,8 @@ def main():
         queries = unit_rows(request["queries"], request["width"])
         start = perf_counter()
         with torch.no_grad():
-            search(bank, queries, request["k"], request["block"])
+            for part in queries.split(request["part"]):
+                search(bank, part, request["k"], request["block"])
         print(json.dumps({"seconds": perf_counter() - start}), flush=True)
 
 

@@ -7,6 +7,8 @@ export interface BenchOptions {
   readonly rounds?: number;
   /** Where our time goes, in place of a comparison, for a benchmark that can say it. */
   readonly profile?: boolean;
+  /** All of the work, for a benchmark that measures a part of it as it comes: many minutes. */
+  readonly full?: boolean;
   /** What is measured now, for benchmarks that take minutes. */
   readonly onProgress?: (message: string) => void;
 }
