@@ -4,6 +4,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { InputError, nearestName } from "@dinov2/foundation";
+import { runTool } from "../run-tool.ts";
 import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<{ run(options: BenchOptions): Promise<BenchReport> }>>> = {
@@ -72,10 +73,4 @@ async function main(): Promise<void> {
   else console.log(`${bench} on ${report.machine.cpu}, ${report.machine.cores} cores\n${table(rows)}`);
 }
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+await runTool(main);

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import sharp from "sharp";
+import { runTool } from "../run-tool.ts";
 import { isCutOut, pictures } from "./cut-outs.ts";
 
 const classNames = ["animals", "plants", "food", "vehicles", "household", "hobbies"];
@@ -109,15 +110,11 @@ async function run(stamps: string, backgrounds: readonly string[], out: string):
   await writeFile(join(out, "classes.txt"), ["background", ...classNames, ""].join("\n"));
 }
 
-try {
+await runTool(async () => {
   const options = { stamps: { type: "string" }, backgrounds: { type: "string", multiple: true }, out: { type: "string" } } as const;
   const { stamps, backgrounds, out } = parseArgs({ options, strict: false }).values;
   if (typeof stamps !== "string" || typeof out !== "string" || !backgrounds) {
     throw new InputError("Expected: npm run dataset:composites -- --stamps /usr/share/tuxpaint/stamps --backgrounds /usr/share/backgrounds/mate/nature --out data/composites");
   }
   await run(stamps, backgrounds as string[], out);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import sharp from "sharp";
 import { withNpmPackage } from "../npm-package.ts";
+import { runTool } from "../run-tool.ts";
 
 const version = "16.0.0";
 const vendors = ["google", "twitter"] as const;
@@ -39,12 +40,8 @@ async function writeVendor(out: string, vendor: (typeof vendors)[number]): Promi
   });
 }
 
-try {
+await runTool(async () => {
   const [out, ...more] = process.argv.slice(2);
   if (out === undefined || more.length > 0) throw new InputError("Expected one folder: npm run dataset:emoji -- data/emoji");
   for (const vendor of vendors) console.log(`${await writeVendor(out, vendor)} emoji in ${join(out, vendor)}`);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { InputError } from "@dinov2/foundation";
 import sharp from "sharp";
+import { runTool } from "../run-tool.ts";
 
 const classNames = ["t-shirt-top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot"];
 const splits = { train: "train", test: "t10k" };
@@ -54,7 +55,7 @@ async function writeSplit(source: string, prefix: string, folder: string): Promi
   return count;
 }
 
-try {
+await runTool(async () => {
   const [source, out, ...more] = process.argv.slice(2);
   if (source === undefined || out === undefined || more.length > 0) {
     throw new InputError("Expected two folders: npm run dataset:fashion-mnist -- /usr/share/datasets/fashion-mnist data/fashion-mnist");
@@ -62,8 +63,4 @@ try {
   for (const [split, prefix] of Object.entries(splits)) {
     console.log(`${split}: ${await writeSplit(source, prefix, join(out, split))} images in ${join(out, split)}`);
   }
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

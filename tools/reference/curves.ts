@@ -9,6 +9,7 @@ import { openTask } from "@dinov2/evaluation";
 import { InputError, RandomStream, writeFileAtomic } from "@dinov2/foundation";
 import { meanAndSpread, type Point, thin } from "@dinov2/report";
 import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
+import { runTool } from "../run-tool.ts";
 import { curveFigure } from "./curve-figure.ts";
 import { type RunCurve, runCurve } from "./run-curve.ts";
 
@@ -47,7 +48,7 @@ function sidesOf(named: readonly string[]): [name: string, runs: string[]][] {
   });
 }
 
-try {
+await runTool(async () => {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const { data, out } = values;
   if (data === undefined || out === undefined) throw new InputError("Expected --data SRC and --out DIR.");
@@ -74,8 +75,4 @@ try {
   ];
   await writeFileAtomic(join(out, "curves.svg"), curveFigure(panels));
   console.log(table(sides));
-} catch (error) {
-  if (!(error instanceof InputError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+});
