@@ -1,10 +1,9 @@
 // From the names of sources to images to learn from and images to test on, with the same labels.
 
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { looksLikeClassificationSet, openDataset, subset, type ImageDataset } from "@dinov2/data";
-import { InputError, RandomStream } from "@dinov2/foundation";
+import { InputError, isFolder, RandomStream } from "@dinov2/foundation";
 import type { AccuracyMetric } from "./accuracy.ts";
 import type { ClassificationTask } from "./evaluator.ts";
 import { labelled, openLike, testName } from "./open-like.ts";
@@ -68,9 +67,8 @@ async function ownSides(data: string): Promise<{ train: string; test: string; or
 
 /** The name of the test folder beside `train`, if both are there. */
 async function testSubFolder(data: string): Promise<string | undefined> {
-  const isFolder = async (name: string) => (await stat(join(data, name)).catch(() => undefined))?.isDirectory() ?? false;
-  if (!(await isFolder("train"))) return undefined;
-  for (const name of TEST_NAMES) if (await isFolder(name)) return name;
+  if (!(await isFolder(join(data, "train")))) return undefined;
+  for (const name of TEST_NAMES) if (await isFolder(join(data, name))) return name;
   return undefined;
 }
 

@@ -8,4 +8,5 @@ export {
   WriteError,
   writeFileAtomic,
 } from "./files.ts";
+export { exists, isFolder } from "./paths.ts";
 export { PickleGlobal, PickleMachine, type PickleVocabulary } from "./pickle/pickle-machine.ts";

@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
 import sharp from "sharp";
 import { cutOut } from "../cut-out.ts";
 import { decodeImage, DecodeError } from "../decode.ts";
@@ -69,7 +69,7 @@ async function foldersIn(folder: string, { folders }: DepthListLayout) {
   const whole = { image: folder, depths: folder };
   if (folders === undefined) return whole;
   const own = { image: join(folder, folders.image), depths: join(folder, folders.depths) };
-  const there = await Promise.all([own.image, own.depths].map((path) => stat(path).then((entry) => entry.isDirectory(), () => false)));
+  const there = await Promise.all([own.image, own.depths].map(isFolder));
   return there.every(Boolean) ? own : whole;
 }
 

@@ -1,9 +1,9 @@
 // NYU Depth v2 as its authors give it: 1,449 labelled pairs in one file of MATLAB 7.3, and the split of 795 and 654 in another. MATLAB
 // stores arrays columns first, so that every axis comes turned around. Legend: N pairs, W × H pixels.
 
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { exists, InputError } from "@dinov2/foundation";
 import { readMatFile } from "../mat/mat-file.ts";
 import type { RgbImage } from "../images.ts";
 import type { DepthDataset } from "./dense-dataset.ts";
@@ -100,8 +100,6 @@ function listedSides(text: string, count: number): Record<"train" | "val", numbe
   const tested = new Set(val);
   return { train: Array.from({ length: count }, (_, i) => i + 1).filter((number) => !tested.has(number)), val };
 }
-
-const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
 async function requireFile(path: string): Promise<void> {
   if (!(await exists(path))) throw new InputError(`There is no ${path}; expected nyu_depth_v2_labeled.mat as it is downloaded.`);

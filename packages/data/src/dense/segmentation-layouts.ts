@@ -1,8 +1,8 @@
 // Where well-known sets keep images and masks, and what the numbers in their masks mean.
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { exists, InputError } from "@dinov2/foundation";
 import { vocClassNames } from "../datasets/classification/voc2007.ts";
 import { hasImageExtension } from "../images.ts";
 import { ignoredLabel } from "./dense-dataset.ts";
@@ -100,5 +100,3 @@ async function filesUnder(folder: string, inner: string): Promise<string[]> {
   });
   return paths.map((path) => `${inner}/${path.replaceAll("\\", "/")}`).sort();
 }
-
-const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;

@@ -1,9 +1,9 @@
 // The files of a TF.js model: `model.json`, which names layers and weights, and the files of weights beside it.
 // Format: https://www.tensorflow.org/js/guide/save_load (modelTopology, weightsManifest).
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
 import type * as tf from "@tensorflow/tfjs-core";
 
 export interface LayersModelFiles {
@@ -14,7 +14,7 @@ export interface LayersModelFiles {
 
 /** @throws InputError when a file is missing, is no JSON, or is of another kind of model */
 export async function readLayersModelFiles(source: string): Promise<LayersModelFiles> {
-  const path = (await stat(source).catch(() => undefined))?.isDirectory() ? join(source, "model.json") : source;
+  const path = (await isFolder(source)) ? join(source, "model.json") : source;
   const bytes = await contentOf(path, "expected a TF.js model, model.json with its weights beside it");
   const { format, modelTopology, weightsManifest } = parsed(bytes, path);
   if (format === "graph-model") throw new InputError(`${path} is a graph model, which has no layers to read features of; expected a layers model, as Keras' are converted to.`);

@@ -1,9 +1,9 @@
 // The image sets that frozen features are usually classified on, as they are handed out: 12 of them stand in the paper
 // (arXiv 2304.07193, Table 8). A set is a row of `open-classification-set.ts`; this is what all of them say.
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
 import { ManifestRows } from "../manifest-rows.ts";
 
@@ -77,5 +77,5 @@ export async function readList(file: string, line: RegExp, example: string): Pro
 /** The folder that an archive unpacks to, in `folder`, or `folder` itself. */
 export async function unpacked(folder: string, name: string): Promise<string> {
   const inner = join(folder, name);
-  return (await stat(inner).catch(() => undefined))?.isDirectory() ? inner : folder;
+  return (await isFolder(inner)) ? inner : folder;
 }

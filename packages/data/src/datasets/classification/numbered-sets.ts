@@ -1,8 +1,7 @@
 // Sets that number their images and say in other files what each number is.
 
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { exists, InputError } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
 import { type ListedImage, listedImages, readList, type Side } from "./classification-dataset.ts";
 import { type MatValue, readMatFile } from "../../mat/mat-file.ts";
@@ -87,8 +86,6 @@ async function annotated(file: string, { path: pathField, folder = "", split }: 
     return { path: `${folder}${path}`, label: String(number("class")), split: split ?? (number("test") === 1 ? "test" : "train") };
   });
 }
-
-const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
 function numbers(value: MatValue | undefined, file: string, name: string): Float64Array {
   if (value instanceof Float64Array && value.every(Number.isInteger)) return value;

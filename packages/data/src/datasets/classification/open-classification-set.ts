@@ -1,7 +1,6 @@
 // From the name of a set and its folder to its images. A new set is one row here.
 
-import { stat } from "node:fs/promises";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
 import { openImageFolder } from "../image-folder.ts";
 import { cifar10, cifar100, openCifar } from "./cifar.ts";
 import { type ClassificationDataset, unpacked } from "./classification-dataset.ts";
@@ -53,8 +52,7 @@ export async function openClassificationSet(source: string): Promise<Classificat
 
 /** All 102 folders, that of backgrounds included, as is usual. */
 async function caltech101(folder: string): Promise<Omit<ClassificationDataset, "metric">> {
-  const isFolder = (await stat(folder).catch(() => undefined))?.isDirectory() ?? false;
-  const images = isFolder ? await openImageFolder(folder) : undefined;
+  const images = (await isFolder(folder)) ? await openImageFolder(folder) : undefined;
   if (images?.classNames === undefined) throw new InputError(`${folder} has no folders of classes; expected 101_ObjectCategories/CLASS/image_0001.jpg as the archive unpacks.`);
   return { ...images, classNames: images.classNames };
 }

@@ -2,7 +2,7 @@
 
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
 import type { ImageDataset } from "../dataset.ts";
 import { openImageFolder } from "../image-folder.ts";
 import { archivesIn, openClassArchives } from "../tar/class-archives.ts";
@@ -34,18 +34,18 @@ export async function openImageNet(source: string): Promise<ImageDataset> {
 
 async function openSplit(folder: string, split: string, source: string): Promise<ImageDataset> {
   const kaggle = join(folder, "ILSVRC", "Data", "CLS-LOC", split);
-  const images = (await is("isDirectory", kaggle)) ? kaggle : join(folder, split);
-  if (await is("isDirectory", images)) {
+  const images = (await isFolder(kaggle)) ? kaggle : join(folder, split);
+  if (await isFolder(images)) {
     const archives = await archivesIn(images);
     return archives.length > 0 ? openClassArchives(archives) : openImageFolder(images);
   }
   const archive = join(folder, `ILSVRC2012_img_${split}.tar`);
-  if (await is("isFile", archive)) return split === "train" ? openClassArchives([archive]) : withoutClasses(await openClassArchives([archive]));
+  if (await isFile(archive)) return split === "train" ? openClassArchives([archive]) : withoutClasses(await openClassArchives([archive]));
   throw new InputError(`${source}: there is neither ${images} nor ${archive}.`);
 }
 
 async function openArchives(folder: string, source: string): Promise<ImageDataset> {
-  const archives = (await is("isDirectory", folder)) ? await archivesIn(folder) : [];
+  const archives = (await isFolder(folder)) ? await archivesIn(folder) : [];
   if (archives.length === 0) throw new InputError(`${source}: ${folder} holds no .tar; expected one archive per class.`);
   return openClassArchives(archives);
 }
@@ -55,6 +55,6 @@ function withoutClasses({ length, name, source }: ImageDataset): ImageDataset {
   return { length, name, source, label: () => undefined };
 }
 
-async function is(kind: "isFile" | "isDirectory", path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.[kind]() ?? false;
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

@@ -1,8 +1,9 @@
 // Test sets for classifiers of ImageNet-1k: other labels of its validation images, and other images of its classes.
 
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { InputError } from "@dinov2/foundation";
+import { InputError, isFolder } from "@dinov2/foundation";
+import { unpacked } from "../classification/classification-dataset.ts";
 import type { ImageDataset } from "../dataset.ts";
 import { openImageFolder } from "../image-folder.ts";
 import type { TestDataset } from "../test-dataset.ts";
@@ -25,7 +26,7 @@ export async function openImageNetTest(source: string): Promise<TestDataset> {
     case "v2": return openNumbered(folder!);
     case "a":
     case "r": return { ...(await openWnids(folder!, 200)), ownClassesOnly: true };
-    case "sketch": return openWnids(await sketchFolder(folder!), 1000);
+    case "sketch": return openWnids(await unpacked(folder!, "sketch"), 1000);
   }
 }
 
@@ -94,14 +95,7 @@ async function openWnids(folder: string, count: number): Promise<TestDataset> {
 }
 
 async function openFolders(folder: string): Promise<ImageDataset & { readonly classNames: readonly string[] }> {
-  const isFolder = (await stat(folder).catch(() => undefined))?.isDirectory() ?? false;
-  if (!isFolder) throw new InputError(`There is no folder ${folder}; expected one with a folder of images for each class.`);
+  if (!(await isFolder(folder))) throw new InputError(`There is no folder ${folder}; expected one with a folder of images for each class.`);
   const images = await openImageFolder(folder);
   return { ...images, classNames: images.classNames ?? [] };
-}
-
-/** The archive unpacks to a folder "sketch", which may be named or be in what is named. */
-async function sketchFolder(folder: string): Promise<string> {
-  const inner = join(folder, "sketch");
-  return (await stat(inner).catch(() => undefined))?.isDirectory() ? inner : folder;
 }
