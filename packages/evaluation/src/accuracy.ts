@@ -124,12 +124,13 @@ export function topKAccuracy(scores: Float32Array, labels: ArrayLike<number>, k:
  */
 export function reassessedAccuracy(scores: Float32Array, labels: readonly (readonly number[])[], k: number): number {
   const classCount = scores.length / labels.length;
+  const answers = { labels: Int32Array.from(labels, ([first = -1]) => first), rightClasses: labels };
   let [right, all] = [0, 0];
   for (const [row, those] of labels.entries()) {
     if (those.length === 0) continue;
     all++;
     const ofRow = scores.subarray(row * classCount, (row + 1) * classCount);
-    if (those.some((label) => classesBefore(ofRow, label) < k)) right++;
+    if (placeOfRight(ofRow, answers, row) < k) right++;
   }
   return right / all;
 }
