@@ -61,10 +61,13 @@ export function evaluationSizes(
     const near = Math.max(1, Math.round(crop / patchSize)) * patchSize;
     throw new InputError(`Image size ${crop} is not a multiple of the patch size ${patchSize}; use --size ${near}.`);
   }
-  if (resize < crop) {
-    throw new InputError(`A crop of ${crop} does not fit in images resized to ${resize}; use --resize ${crop} or more.`);
-  }
+  requireCropFits(crop, resize);
   return { cropSize: crop, resizeSize: resize, ...(inChannels !== 3 && { channels: inChannels }) };
+}
+
+/** @throws InputError when a crop is larger than the images that it is cut out of */
+export function requireCropFits(crop: number, resize: number): void {
+  if (resize < crop) throw new InputError(`A crop of ${crop} does not fit in images resized to ${resize}; use --resize ${crop} or more.`);
 }
 
 /** A vision transformer as a backbone: its class token after the final norm. It stays the caller's to dispose. */

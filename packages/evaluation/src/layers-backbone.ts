@@ -3,7 +3,7 @@
 
 import { InputError } from "@dinov2/foundation";
 import { type LayersModel, tf } from "@dinov2/tensor";
-import type { FrozenBackbone } from "./backbone.ts";
+import { type FrozenBackbone, requireCropFits } from "./backbone.ts";
 import type { BackbonePlaces } from "./dense/dense-features.ts";
 
 export interface LayersBackboneOptions {
@@ -27,7 +27,7 @@ export function layersBackbone(name: string, model: LayersModel, options: Layers
   const { layer, shape, width } = layerOf(name, model, options.layer);
   const cropSize = inputSide(name, model, options.cropSize);
   const resizeSize = options.resizeSize ?? cropSize;
-  if (resizeSize < cropSize) throw new InputError(`A crop of ${cropSize} does not fit in images resized to ${resizeSize}; use --resize ${cropSize} or more.`);
+  requireCropFits(cropSize, resizeSize);
   const read = (images: tf.Tensor4D) => model.output(layer, tf.transpose(images, [0, 2, 3, 1]));
   const places = placesOf(shape, cropSize, read);
   return {
