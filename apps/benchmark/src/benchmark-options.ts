@@ -6,10 +6,13 @@ import type { Benchmark, BenchmarkOptions } from "./run-benchmark.ts";
 
 export type { BenchmarkOptions };
 
+/** What `openBackbone` opens, but for pixels, which are a baseline of each benchmark's own. */
+export const MODEL_FORMS = "run folder, .safetensors, official .pth, Hugging Face folder or tfjs:DIR of TF.js layers";
+
 /** Which model, which images, where the results go. */
 export function addBenchmarkOptions(command: Command): Command {
   command
-    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth, Hugging Face folder or tfjs:DIR of TF.js layers; or pixels, for shrunk pictures as a baseline")
+    .requiredOption("--model <MODEL>", `${MODEL_FORMS}; or pixels, for shrunk pictures as a baseline`)
     .requiredOption(
       "--data <SRC>",
       `labelled images: a folder with train and val (or test) in it, class folders, or another source with labels (${SOURCE_FORMS})`,

@@ -2,6 +2,7 @@
 
 import { type Command, type CommonOptions, parseNaturalNumber, parsePositiveInteger, parsePositiveNumber } from "@dinov2/cli";
 import { InputError } from "@dinov2/foundation";
+import { MODEL_FORMS } from "./benchmark-options.ts";
 
 export interface DenseOptions extends CommonOptions {
   readonly model: string;
@@ -23,7 +24,7 @@ interface Wording {
 
 export function addDenseOptions(command: Command, { data, steps, learningRate }: Wording): Command {
   return command
-    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth or Hugging Face folder; or pixels, for colours of patches as a baseline")
+    .requiredOption("--model <MODEL>", `${MODEL_FORMS}; or pixels, for colours of patches as a baseline`)
     .requiredOption("--data <SRC>", data)
     .requiredOption("--out <DIR>", "folder for results.json, the trained head and pictures")
     .option("--untrained", "fresh weights in the model's architecture, a baseline", false)

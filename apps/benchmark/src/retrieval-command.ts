@@ -1,7 +1,7 @@
 // `dinov2 benchmark retrieval`: find images of the same thing by their features alone.
 
 import { addCommonOptions, addExamples, addImageOptions, Command, type ImageOptions, SOURCE_FORMS } from "@dinov2/cli";
-import { addFeatureOptions, type FeatureOptions } from "./benchmark-options.ts";
+import { addFeatureOptions, type FeatureOptions, MODEL_FORMS } from "./benchmark-options.ts";
 import type { MeasureOptions } from "./measure.ts";
 
 export interface RetrievalCommandOptions extends MeasureOptions, ImageOptions, FeatureOptions {
@@ -15,7 +15,7 @@ export function retrievalCommand(): Command {
       "Rank a gallery for each query by the cosine of features, and score the rankings: the revisited Oxford and Paris protocol,\n" +
         "or for labelled images, where those of one label show one thing, top-1, top-5 and mAP. Writes DIR/results.json.",
     )
-    .requiredOption("--model <MODEL>", "run folder, .safetensors, official .pth, Hugging Face folder or tfjs:DIR of TF.js layers; or pixels, for shrunk pictures as a baseline")
+    .requiredOption("--model <MODEL>", `${MODEL_FORMS}; or pixels, for shrunk pictures as a baseline`)
     .requiredOption("--data <SRC>", `roxford5k:DIR, rparis6k:DIR, or a gallery of labelled images (${SOURCE_FORMS})`)
     .requiredOption("--out <DIR>", "folder for results.json")
     .option("--queries <SRC>", "labelled images to search for (default: each image of the gallery among the others)")
