@@ -30,6 +30,11 @@ const backend = { name: "wasm", device: "cpu", precision: "fp32", threads: 2, en
 const start = { images: 200, step: 0, steps: 500, batchSize: 32, expectedLosses: { ibot_loss: 3.4657 }, warmStart: null };
 
 describe("describeStart", () => {
+  it("says what is to be known of the engine on a line of its own", () => {
+    const note = "Runs on one thread.";
+    expect(describeStart(start, { ...backend, note })).toMatch(/^Backend .*\.\nRuns on one thread\.\n200 images/);
+  });
+
   it("says what the losses of a new run start near", () => {
     expect(describeStart(start, backend)).toContain("200 images, 500 steps of 32.\nLosses start near");
     expect(describeStart(start, backend)).toContain("ibot_loss 3.47");

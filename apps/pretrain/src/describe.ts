@@ -9,6 +9,7 @@ export function describeStart(start: PretrainStart, backend: RunningBackend): st
   const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
   return [
     `Backend ${describeBackend(backend)}.`,
+    ...(backend.note ? [backend.note] : []),
     `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
     ...(warmStart ? [describeWarmStart(warmStart)] : []),
     ...(step > 0 ? [`Going on after step ${step}.`] : []),

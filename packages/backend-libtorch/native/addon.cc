@@ -242,7 +242,7 @@ Napi::Value owners(const Napi::CallbackInfo& info) {
       [] { return std::string("Looking at a tensor"); });
 }
 
-/** configure({ device?, threads?, bf16?, processorLoops? }) */
+/** configure({ device?, threads?, bf16?, bfloat16Instructions?, processorLoops? }) */
 void configure(const Napi::CallbackInfo& info) {
   guarded(
       info.Env(),
@@ -256,12 +256,15 @@ void configure(const Napi::CallbackInfo& info) {
           setThreads(static_cast<int>(threads));
         }
         if (options.Has("bf16")) settings().bf16 = options.Get("bf16").As<Napi::Boolean>();
+        if (options.Has("bfloat16Instructions")) {
+          settings().bfloat16Instructions = kBfloat16Instructions && options.Get("bfloat16Instructions").As<Napi::Boolean>();
+        }
         if (options.Has("processorLoops")) settings().processorLoops = options.Get("processorLoops").As<Napi::Boolean>();
       },
       [] { return std::string("Configuring LibTorch"); });
 }
 
-/** about(): { version, cuda, gpus, device, threads } */
+/** about(): { version, cuda, gpus, device, threads, bfloat16Instructions } */
 Napi::Value about(const Napi::CallbackInfo& info) {
   return guarded(
       info.Env(),
@@ -272,6 +275,7 @@ Napi::Value about(const Napi::CallbackInfo& info) {
         result.Set("gpus", gpuCount());
         result.Set("device", settings().device.str());
         result.Set("threads", at::get_num_threads());
+        result.Set("bfloat16Instructions", settings().bfloat16Instructions);
         return result;
       },
       [] { return std::string("Asking LibTorch about itself"); });

@@ -10,6 +10,15 @@
 
 namespace {
 
+/**
+ * x as products take it: float32, or rounded to bfloat16. On a processor without instructions for bfloat16 oneDNN refuses that type and
+ * LibTorch's own loops for it are slow, and add up in it: there the rounded numbers are multiplied as float32, and the result is rounded.
+ */
+at::Tensor asOperand(const at::Tensor& x) {
+  const auto rounded = x.to(productType());
+  return x.device().is_cpu() && !settings().bfloat16Instructions ? rounded.to(at::kFloat) : rounded;
+}
+
 #if LIBTORCH_VERSION >= 20000
 /**
  * x wᵀ + bias by oneDNN. LibTorch's own `at::mm` takes MKL in float32, which gives a processor that is not Intel's less than
@@ -58,25 +67,26 @@ void addBias(at::Tensor& y, const at::Tensor& bias) {
 }  // namespace
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  const auto left = a.to(productType());
-  const auto right = b.to(productType());
+  const auto left = asOperand(a);
+  const auto right = asOperand(b);
 #if LIBTORCH_VERSION >= 20000
   // In bfloat16 LibTorch's own product is oneDNN's already.
   if (left.scalar_type() == at::kFloat && takesOneDnn(left, right)) {
-    return isTransposed(left) && right.is_contiguous() ? transposedProductByOneDnn(left.t(), right) : linearByOneDnn(left, right.t(), {});
+    const auto y = isTransposed(left) && right.is_contiguous() ? transposedProductByOneDnn(left.t(), right) : linearByOneDnn(left, right.t(), {});
+    return y.to(productType());
   }
 #endif
-  return at::matmul(left, right);
+  return at::matmul(left, right).to(productType());
 }
 
 at::Tensor linearProduct(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
-  const auto rows = x.to(productType());
-  const auto weight = w.to(productType());
+  const auto rows = asOperand(x);
+  const auto weight = asOperand(w);
 #if LIBTORCH_VERSION >= 20000
-  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias.defined() ? bias.to(productType()) : bias);
+  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias.defined() ? asOperand(bias) : bias).to(productType());
 #endif
   // Not at::linear: it copies the bias to every row before the product starts.
   auto y = at::mm(rows, weight.t());
   if (bias.defined()) addBias(y, bias);
-  return y;
+  return y.to(productType());
 }

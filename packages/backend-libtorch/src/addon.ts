@@ -17,8 +17,8 @@ export interface Addon {
   read(handle: Handle): Float32Array | Int32Array | Uint8Array;
   readAsync(handle: Handle): Promise<Float32Array | Int32Array | Uint8Array>;
   owners(handle: Handle): number;
-  configure(options: { device?: string; threads?: number; bf16?: boolean; processorLoops?: boolean }): void;
-  about(): { version: string; cuda: boolean; gpus: number; device: string; threads: number };
+  configure(options: { device?: string; threads?: number; bf16?: boolean; bfloat16Instructions?: boolean; processorLoops?: boolean }): void;
+  about(): { version: string; cuda: boolean; gpus: number; device: string; threads: number; bfloat16Instructions: boolean };
   memory(): { tensors: number; bytes: number; gpu?: { name: string; total: number; free: number } };
 }
 

@@ -1,5 +1,5 @@
 // The suite that every backend passes: as it is, with the portable definitions in place of the fused kernels, with LibTorch's
-// own ops in place of our loops, as a GPU runs them, and in bfloat16 with a tolerance of its own.
+// own ops in place of our loops, as a GPU runs them, and in bfloat16, with and without instructions for it, with a tolerance of its own.
 import { describeBackendConformance, type Tolerance } from "@dinov2/tensor/testing";
 import { it } from "vitest";
 import { type LibtorchOptions, missing, start } from "./index.ts";
@@ -13,6 +13,7 @@ const runs: readonly { label: string; options: LibtorchOptions; tolerance?: Tole
   { label: "libtorch, portable definitions", options: { fusedKernels: false } },
   { label: "libtorch, without loops for the processor", options: { processorLoops: false } },
   { label: "libtorch, bf16", options: { precision: "bf16" }, tolerance: bf16Tolerance },
+  { label: "libtorch, bf16 without instructions for it", options: { precision: "bf16", bfloat16Instructions: false }, tolerance: bf16Tolerance },
   { label: "libtorch, bf16 without loops for the processor", options: { precision: "bf16", processorLoops: false }, tolerance: bf16Tolerance },
 ];
 

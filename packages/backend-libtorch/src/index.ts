@@ -18,6 +18,8 @@ export interface LibtorchOptions {
   readonly precision?: "fp32" | "bf16";
   /** False runs the portable definitions in place of the fused kernels: for tests and benchmarks. */
   readonly fusedKernels?: boolean;
+  /** False multiplies bfloat16 as a processor without instructions for it does: for tests. */
+  readonly bfloat16Instructions?: boolean;
   /** False runs LibTorch's own ops in place of our loops for the processor, as a GPU does: for tests. */
   readonly processorLoops?: boolean;
 }
@@ -41,11 +43,11 @@ export async function start(options: LibtorchOptions = {}): Promise<BackendDescr
   if (typeof loaded === "string") throw new InputError(`Backend "libtorch" is not available: ${loaded}.`);
   const { addon, build } = loaded;
   const found = addon.about();
-  const { threads = found.threads, precision = "fp32", fusedKernels = true, processorLoops = true } = options;
+  const { threads = found.threads, precision = "fp32", fusedKernels = true, bfloat16Instructions = true, processorLoops = true } = options;
   const device = options.device ?? (found.gpus > 0 ? "cuda" : "cpu");
   requireDevice(device, { ...build, ...found });
   const running = (backend ??= new LibtorchBackend(addon));
-  running.configure({ device, threads, bf16: precision === "bf16", processorLoops });
+  running.configure({ device, threads, bf16: precision === "bf16", bfloat16Instructions, processorLoops });
   if (tf.findBackend(backendName) === null) tf.registerBackend(backendName, () => running, 4);
   registerKernels(backendName, fusedKernels);
   await tf.setBackend(backendName);
@@ -58,8 +60,11 @@ export async function start(options: LibtorchOptions = {}): Promise<BackendDescr
     engine: `LibTorch ${build.version}`,
     library: build.libtorch,
     ...gpuOf(running),
+    ...(precision === "bf16" && about.device === "cpu" && !about.bfloat16Instructions && { note: noBfloat16 }),
   };
 }
+
+const noBfloat16 = "This processor has no instructions for bfloat16: bf16 saves memory here, and takes as long as fp32 or longer.";
 
 function gpuOf(running: LibtorchBackend): Pick<BackendDescription, "gpu"> {
   const { gpu } = running.nativeMemory();

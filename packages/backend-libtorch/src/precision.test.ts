@@ -9,8 +9,10 @@ const fine = 1 + 2 ** -10;
 
 const why = await missing();
 
-describe.skipIf(why !== undefined)("with products in bfloat16", () => {
-  beforeAll(() => start({ device: testDevice, precision: "bf16" }));
+const processors = [{ bfloat16Instructions: true }, { bfloat16Instructions: false }];
+
+describe.skipIf(why !== undefined).each(processors)("with products in bfloat16, instructions for it $bfloat16Instructions", (processor) => {
+  beforeAll(() => start({ device: testDevice, precision: "bf16", ...processor }));
   afterAll(() => start({ device: testDevice }));
 
   const square = () => tf.matMul(tf.fill([2, 2], fine), tf.eye(2)).dataSync()[0];

@@ -8,6 +8,8 @@ export interface RunningBackend {
   readonly threads: number;
   readonly precision: string;
   readonly gpu?: { readonly name: string; readonly memoryBytes: { readonly total: number; readonly free: number } };
+  /** What is to be said of it on a line of its own. */
+  readonly note?: string;
 }
 
 /** "2 threads", or "cuda:0 (NVIDIA H100, 80.0 GiB, 79.1 GiB free)". */

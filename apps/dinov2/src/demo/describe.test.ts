@@ -41,6 +41,7 @@ describe("describeEngine", () => {
 
   it("names the engine, and what would be faster where that is missing", () => {
     expect(describeEngine(wasm, undefined)).toBe("Backend wasm (WebAssembly), 2 threads.");
+    expect(describeEngine({ ...wasm, note: "Runs on one thread." }, undefined)).toBe("Backend wasm (WebAssembly), 2 threads.\nRuns on one thread.");
     expect(describeEngine(wasm, "its addon is not built; npm run build:native builds it")).toBe(
       "Backend wasm (WebAssembly), 2 threads.\nLibTorch would train about 1.6 times as fast: its addon is not built; npm run build:native builds it.",
     );

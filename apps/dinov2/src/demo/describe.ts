@@ -99,7 +99,10 @@ export function describe(result: DemoResult): string {
 
 /** The engine that runs. `withoutLibtorch` says why LibTorch cannot, where it would have been taken. */
 export function describeEngine(backend: RunningBackend, withoutLibtorch: string | undefined): string {
-  const line = `Backend ${describeBackend(backend)}.`;
-  // `npm run bench -- step`, on two cores: 1.5 to 1.9 times.
-  return withoutLibtorch === undefined ? line : `${line}\nLibTorch would train about 1.6 times as fast: ${withoutLibtorch}.`;
+  return [
+    `Backend ${describeBackend(backend)}.`,
+    ...(backend.note ? [backend.note] : []),
+    // `npm run bench -- step`, on two cores: 1.5 to 1.9 times.
+    ...(withoutLibtorch === undefined ? [] : [`LibTorch would train about 1.6 times as fast: ${withoutLibtorch}.`]),
+  ].join("\n");
 }
