@@ -7,11 +7,11 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLoader, decoderVersions, openDataset } from "@dinov2/data";
-import { InputError } from "@dinov2/foundation";
+import { InputError, median } from "@dinov2/foundation";
 import { useBackend } from "@dinov2/tensor";
 import { parseRecipe, pretrain } from "@dinov2/training";
 import { batchSize, measure, noPeer, type Peer, peerName, startPeer } from "./loader-contest.ts";
-import { type BenchOptions, type BenchReport, type BenchRow, median } from "./measure.ts";
+import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 import { writeSampleImages } from "./sample-images.ts";
 
 /** Of the steps whose waiting is measured, after a first one that warms up. */

@@ -6,8 +6,9 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type FeatureMatrix, nearestNeighbours } from "@dinov2/evaluation";
+import { median } from "@dinov2/foundation";
 import { backendFromEnvironment, useBackend } from "@dinov2/tensor";
-import { type BenchOptions, type BenchReport, type BenchRow, median } from "./measure.ts";
+import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 import { findPythons, PeerProcess } from "./peer-process.ts";
 
 /** PART queries are all that is measured as it comes, and what the peer searches for at once. */

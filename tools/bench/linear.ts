@@ -3,9 +3,10 @@
 // the step; with features taken once the heads are all there is.
 
 import { blockInputs, LinearHeads, OFFICIAL_BATCH, OFFICIAL_LEARNING_RATES, oneHotRows, vitBackbone } from "@dinov2/evaluation";
+import { median } from "@dinov2/foundation";
 import { backendFromEnvironment, RandomStream, tf, useBackend } from "@dinov2/tensor";
 import { vitConfig, VisionTransformer } from "@dinov2/vit";
-import { type BenchOptions, type BenchReport, type BenchRow, median } from "./measure.ts";
+import type { BenchOptions, BenchReport, BenchRow } from "./measure.ts";
 
 const BLOCKS = 4;
 /** Images in one forward, of which several make the batch: a whole batch of 224 pixels would take gigabytes. */

@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from "node:url";
 import { createLoader, type ImageDataset } from "@dinov2/data";
-import { median } from "./measure.ts";
+import { median } from "@dinov2/foundation";
 import { findPython, PeerProcess } from "./peer-process.ts";
 
 export const batchSize = 16;

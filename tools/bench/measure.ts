@@ -35,9 +35,3 @@ export interface BenchReport {
   readonly versions: Readonly<Record<string, string>>;
   readonly rows: readonly BenchRow[];
 }
-
-/** The middle value, or the mean of the two middle ones. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-}

@@ -1,6 +1,7 @@
 // Each op of `@dinov2/tensor` on the wasm backend, with its own kernel and as TF.js runs its portable definition, forward
 // and gradient together where there is one: at the sizes of a ViT-S/14 batch of 16 images of 224 pixels. The two run in
 // alternating rounds, on all cores; TF.js' own kernels know one thread.
+import { median } from "@dinov2/foundation";
 import {
   addResidualSubset,
   blockDiagonalAttention,
@@ -18,7 +19,7 @@ import {
   useBackend,
   weightNorm,
 } from "@dinov2/tensor";
-import { type BenchReport, type BenchRow, median } from "./measure.ts";
+import type { BenchReport, BenchRow } from "./measure.ts";
 
 interface OpCase {
   readonly name: string;

@@ -1,6 +1,7 @@
 // Time of whole training steps on the engine that `auto` takes (DINOV2_BACKEND chooses another), on batches of noise:
 // teacher, student forward and backward, losses, clipping, AdamW, moving average. Loading is the augment bench's matter.
 
+import { median } from "@dinov2/foundation";
 import { backendFromEnvironment, linear, RandomStream, tf, useBackend } from "@dinov2/tensor";
 import {
   createSchedules,
@@ -13,7 +14,7 @@ import {
   type Recipe,
   stepFlops,
 } from "@dinov2/training";
-import { type BenchReport, type BenchRow, median } from "./measure.ts";
+import type { BenchReport, BenchRow } from "./measure.ts";
 import { noiseBatch } from "./noise-batch.ts";
 
 export interface StepBenchOptions {

@@ -8,5 +8,6 @@ export {
   WriteError,
   writeFileAtomic,
 } from "./files.ts";
+export { median } from "./median.ts";
 export { exists, isFolder } from "./paths.ts";
 export { PickleGlobal, PickleMachine, type PickleVocabulary } from "./pickle/pickle-machine.ts";

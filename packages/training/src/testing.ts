@@ -2,8 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deflateSync } from "node:zlib";
-import { type Batch, collate } from "@dinov2/data";
+import { type Batch, collate, encodePng } from "@dinov2/data";
 import { RandomStream } from "@dinov2/foundation";
 import { toTensors, type TrainingBatch } from "./batch.ts";
 import { maskingOptionsOf } from "./loader-options.ts";
@@ -51,35 +50,10 @@ export async function writeImages(folder: string, count: number): Promise<void> 
   for (let i = 0; i < count; i++) {
     const side = 24;
     const slope = [random.integer(9), random.integer(9), random.integer(9)];
-    const pixels = Uint8Array.from({ length: side * side * 3 }, (_, at) => {
+    const data = Uint8Array.from({ length: side * side * 3 }, (_, at) => {
       const [x, y] = [Math.floor(at / 3) % side, Math.floor(at / 3 / side)];
       return (slope[at % 3]! * (x + 2 * y) + random.integer(20)) % 256;
     });
-    await writeFile(join(folder, `image-${String(i).padStart(3, "0")}.png`), encodePng(side, side, pixels));
+    await writeFile(join(folder, `image-${String(i).padStart(3, "0")}.png`), await encodePng({ width: side, height: side, data }));
   }
-}
-
-/** An uncompressed-enough PNG of 8-bit RGB (PNG specification, sections 5 and 9: filter 0 on each row). */
-function encodePng(width: number, height: number, rgb: Uint8Array): Buffer {
-  const chunk = (type: string, body: Buffer) => {
-    const typed = Buffer.concat([Buffer.from(type, "latin1"), body]);
-    const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32BE(body.length);
-    checksum.writeUInt32BE(crc32(typed));
-    return Buffer.concat([length, typed, checksum]);
-  };
-  const header = Buffer.from([0, 0, 0, width, 0, 0, 0, height, 8, 2, 0, 0, 0]);
-  const rows = Array.from({ length: height }, (_, y) => [0, ...rgb.subarray(y * width * 3, (y + 1) * width * 3)]);
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const body = deflateSync(Buffer.from(rows.flat()));
-  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", body), chunk("IEND", Buffer.alloc(0))]);
-}
-
-function crc32(bytes: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }

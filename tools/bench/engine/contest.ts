@@ -1,6 +1,7 @@
 // One piece of work on both sides: every peer has a try, the best of them meet ours in alternating rounds.
 
-import { type BenchRow, median } from "../measure.ts";
+import { median } from "@dinov2/foundation";
+import type { BenchRow } from "../measure.ts";
 
 /** Somebody who can do the work. */
 export interface Contender {

@@ -1,6 +1,6 @@
 // Which steps are unlike those before them: a loss or a gradient far above its running median.
 
-import { median } from "./median.ts";
+import { median } from "@dinov2/foundation";
 
 export interface SpikeRule {
   /** How many steps before this one it is compared with. */
