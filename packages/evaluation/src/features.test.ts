@@ -161,8 +161,8 @@ describe("linearInputs", () => {
 });
 
 describe("linearEvaluator", () => {
-  async function run(options: LinearEvaluatorOptions): Promise<Measurement[]> {
-    const task = { train: await pictures("train", 16), test: await pictures("test", 6) };
+  async function run(options: LinearEvaluatorOptions, selectionImages?: Int32Array): Promise<Measurement[]> {
+    const task = { train: await pictures("train", 16), test: await pictures("test", 6), ...(selectionImages && { selectionImages }) };
     const evaluator = linearEvaluator({ steps: 60, trainBatch: 8, learningRates: [1e-6, 0.5], ...options });
     const measurements: Measurement[] = [];
     for await (const measurement of evaluator.run(vitBackbone("fresh", vit), { task, seed: 0 })) measurements.push(measurement);
@@ -185,6 +185,11 @@ describe("linearEvaluator", () => {
     const best = heldOut.reduce((most, one) => (one.value > most.value ? one : most));
     expect(heldOut.length).toBe(4);
     expect(measurements[0]!.note).toBe(`head ${best.metric.slice("linear.".length, -".heldout".length)}, the best of 4 on training images held out`);
+  });
+
+  it("selects by the images that a set names for it, and says so", async () => {
+    const [top1] = await run({ selectOn: "held-out" }, Int32Array.of(0, 1, 8, 9));
+    expect(top1!.note).toMatch(/the best of 4 on the set's own images to select on$/);
   });
 
   it("learns from random crops too, as the official code does", async () => {

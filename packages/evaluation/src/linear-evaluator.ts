@@ -7,7 +7,7 @@ import { augmentedBatches, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
 import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
 import { classCountOf } from "./rank.ts";
-import { heldOutRows, namedRows } from "./splits.ts";
+import { heldOutRows, namedRows, selectionTitle } from "./splits.ts";
 import { classDetails, extractTest, rowsOf, type TestFeatures, type TestImages, testSets } from "./test-images.ts";
 
 export const OFFICIAL_BATCH = 128;
@@ -42,7 +42,8 @@ export function linearEvaluator({ selectOn = "test", heldOutShare = 0.1, ...opti
     async *run(backbone, context) {
       const { train, selectionImages } = context.task;
       const sides = selectOn === "test" ? { train } : holdOut(train, heldOutShare, context.seed, selectionImages);
-      yield* measurements(await scores(backbone, sides, options, context), context.task.metric);
+      const chosenOn = selectOn === "test" ? "the test images themselves" : selectionTitle(selectionImages);
+      yield* measurements(await scores(backbone, sides, options, context), chosenOn, context.task.metric);
     },
   };
 }
@@ -111,12 +112,11 @@ async function scores(
 /** The first of the best: fewer blocks, no pooling, the smaller rate. */
 const selectedHead = ({ tests, heldOut }: ScoresOfHeads, metric?: AccuracyMetric) => bestBy(heldOut ?? tests[0]!.heads, metric);
 
-function* measurements(scores: ScoresOfHeads, metric: AccuracyMetric = "top1"): Iterable<Measurement> {
+function* measurements(scores: ScoresOfHeads, chosenOn: string, metric: AccuracyMetric = "top1"): Iterable<Measurement> {
   const { tests: [test, ...others], heldOut } = scores;
   const { images, heads } = test!;
   const best = selectedHead(scores, metric);
   const { head } = heads[best]!;
-  const chosenOn = heldOut ? "training images held out" : "the test images themselves";
   const note = `head ${head}, the best of ${heads.length} ${byMetric(metric)}on ${chosenOn}${atTheEdge(heads, best)}`;
   yield* rowsOf(images, scoreRows("linear", heads[best]!).map((row) => ({ ...row, note })));
   for (const [i, score] of heads.entries()) {

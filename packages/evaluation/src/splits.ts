@@ -89,3 +89,7 @@ export function rowsPerClass(labels: ArrayLike<number>, count: number, random: R
   }
   return Int32Array.from(chosen).sort();
 }
+
+/** How a note calls the images that a setting was chosen on. */
+export const selectionTitle = (selectionImages?: Int32Array): string =>
+  selectionImages ? "the set's own images to select on" : "training images held out";

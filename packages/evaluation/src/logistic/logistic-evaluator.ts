@@ -3,7 +3,7 @@ import type { EvaluationContext, Evaluator } from "../evaluator.ts";
 import { joinLabelled, type LabelledFeatures, selectLabelled } from "../feature-matrix.ts";
 import { extractLabelled } from "../features.ts";
 import { type Answers, classCountOf } from "../rank.ts";
-import { heldOutRows, namedRows } from "../splits.ts";
+import { heldOutRows, namedRows, selectionTitle } from "../splits.ts";
 import { classDetails, extractTest, rowsOf, type TestFeatures, testSets } from "../test-images.ts";
 import { measureMultiLabel } from "./multi-label.ts";
 import { logisticLogits, type LogisticModel, LogisticRegression, OFFICIAL_CS, OFFICIAL_ITERATIONS } from "./logistic-regression.ts";
@@ -48,7 +48,8 @@ export function logisticEvaluator({ cs = OFFICIAL_CS, maxIterations = OFFICIAL_I
       const everything = selection ? joinLabelled(train, selection) : train;
       const model = fitOnce(everything, classCount, best.c, maxIterations);
 
-      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${selection ? "images given to select on" : task.selectionImages ? "the set's own images to select on" : "training images held out"}`;
+      const chosenOn = selection ? "images given to select on" : selectionTitle(task.selectionImages);
+      const note = `C ${best.c.toPrecision(3)}, the best of ${tried.length} ${byMetric(metric)}on ${chosenOn}`;
       for (const [i, { prefix, images }] of testSets(task).entries()) {
         const score = scoreModel(model, tests[i]!);
         yield* rowsOf(images, scoreRows(`${prefix}logistic`, score).map((row) => ({ ...row, note })));
