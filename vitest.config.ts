@@ -8,8 +8,9 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ["{packages,apps}/*/src/**/*.test.ts", "tools/**/*.test.ts", "tests/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs. A slow or busy machine may take a minute for tests of the command line that start several processes.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     pool: "forks",
     // Lines that a test prints (the parity table) come out as they are.
     disableConsoleIntercept: true,

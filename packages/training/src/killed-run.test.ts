@@ -80,7 +80,7 @@ describe("a run", () => {
     return runners.shift()!;
   };
 
-  it(`killed at ${kills} random moments is the uninterrupted one, bit for bit`, { timeout: 240_000 }, async () => {
+  it(`killed at ${kills} random moments is the uninterrupted one, bit for bit`, { timeout: 900_000 }, async () => {
     const folder = await mkdtemp(join(tmpdir(), "killed-"));
     const [data, whole, out] = ["images", "whole", "killed"].map((name) => join(folder, name)) as [string, string, string];
     await writeImages(data, 14);

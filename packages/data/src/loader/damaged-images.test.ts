@@ -69,7 +69,7 @@ function bomb(bytes: Buffer, random: RandomStream): Buffer {
   return bytes;
 }
 
-it(`${count} damaged images: every one is used or counted, and memory stays bounded`, { timeout: 120_000 }, async () => {
+it(`${count} damaged images: every one is used or counted, and memory stays bounded`, { timeout: 900_000 }, async () => {
   const random = RandomStream.fromSeed(0);
   const whole = await wholeImages();
   const folder = await temporaryFolder({});

@@ -254,7 +254,7 @@ describe("a loader", () => {
         ${ending}`;
       const args = ["--conditions=@dinov2/source", "--import", "tsx", "--input-type=module", "-e", script];
       const cwd = fileURLToPath(new URL("../..", import.meta.url));
-      const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, timeout: 30_000, encoding: "utf8" });
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, timeout: 200_000, encoding: "utf8" });
       expect([status, stdout.trim()], stderr).toEqual([0, "2"]);
     }
   });
