@@ -1,6 +1,6 @@
 // What pretraining says at its start and its end, for a person.
 
-import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
+import { announceBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
 import { hasTrainedHeads, type PretrainStart, type PretrainSummary, type WarmStartReport } from "@dinov2/training";
 import type { PretrainCommandOptions } from "./main.ts";
 
@@ -8,8 +8,7 @@ export function describeStart(start: PretrainStart, backend: RunningBackend): st
   const { warmStart, step } = start;
   const losses = Object.entries(start.expectedLosses).map(([name, value]) => `${name} ${value.toFixed(2)}`);
   return [
-    `Backend ${describeBackend(backend)}.`,
-    ...(backend.note ? [backend.note] : []),
+    announceBackend(backend),
     `${start.images} images, ${start.steps} steps of ${start.batchSize}.`,
     ...(warmStart ? [describeWarmStart(warmStart)] : []),
     ...(step > 0 ? [`Going on after step ${step}.`] : []),

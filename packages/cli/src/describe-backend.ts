@@ -24,3 +24,9 @@ export function describeBackend(backend: RunningBackend): string {
   const { name, engine, precision } = backend;
   return `${name} (${engine}), ${describeDevice(backend)}${precision === "fp32" ? "" : `, ${precision}`}`;
 }
+
+/** The same as a sentence, and its note on the next line where it has one. */
+export function announceBackend(backend: RunningBackend): string {
+  const line = `Backend ${describeBackend(backend)}.`;
+  return backend.note === undefined ? line : `${line}\n${backend.note}`;
+}

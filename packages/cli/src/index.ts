@@ -22,7 +22,7 @@ export {
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";
 export { ImageWatcher, type SkippedImage } from "./image-watcher.ts";
-export { describeBackend, describeDevice, type RunningBackend } from "./describe-backend.ts";
+export { announceBackend, describeBackend, describeDevice, type RunningBackend } from "./describe-backend.ts";
 export { formatBytes, formatDuration, formatFacts, formatTable, type Alignment } from "./format.ts";
 export { printResult } from "./print-result.ts";
 export { requireWritable } from "./output-path.ts";

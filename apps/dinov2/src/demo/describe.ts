@@ -1,6 +1,6 @@
 // What the demo says at its end: the table, what beats what by how much, and where to go on.
 import { join, relative } from "node:path";
-import { describeBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
+import { announceBackend, formatDuration, formatTable, type RunningBackend } from "@dinov2/cli";
 import { meanAndSpread } from "@dinov2/report";
 import { featureNames, votingNeighbours, type FeatureName } from "./measure.ts";
 import type { DemoResult, SeedResult } from "./run-demo.ts";
@@ -99,10 +99,7 @@ export function describe(result: DemoResult): string {
 
 /** The engine that runs. `withoutLibtorch` says why LibTorch cannot, where it would have been taken. */
 export function describeEngine(backend: RunningBackend, withoutLibtorch: string | undefined): string {
-  return [
-    `Backend ${describeBackend(backend)}.`,
-    ...(backend.note ? [backend.note] : []),
-    // `npm run bench -- step`, on two cores: 1.5 to 1.9 times.
-    ...(withoutLibtorch === undefined ? [] : [`LibTorch would train about 1.6 times as fast: ${withoutLibtorch}.`]),
-  ].join("\n");
+  const line = announceBackend(backend);
+  // `npm run bench -- step`, on two cores: 1.5 to 1.9 times.
+  return withoutLibtorch === undefined ? line : `${line}\nLibTorch would train about 1.6 times as fast: ${withoutLibtorch}.`;
 }
