@@ -15,6 +15,11 @@ it("takes the iBOT head's own prototypes when it is separate", () => {
   expect(start.ibot_loss).toBeCloseTo(0.5 * Math.log(1024), 10);
 });
 
+it("expects no loss that a recipe has not", () => {
+  const start = expectedStart(parseRecipe({ crops: { localCount: 0 }, loss: { ibotWeight: 0 } }));
+  expect(Object.keys(start)).toEqual(["dino_global_crops_loss"]);
+});
+
 it("finds first losses that no untrained heads give, and names their range", () => {
   const recipe = parseRecipe({ heads: { dino: { prototypes: 65536 } } });
   // What a run of 65,536 prototypes began with, by Sinkhorn-Knopp (ln K and 2 % more) and by centring (7 % less).

@@ -13,7 +13,7 @@ export function expectedStart(recipe: StartRecipe): Record<string, number> {
   return Object.fromEntries(crossEntropies(recipe).map(({ name, head, share }) => [name, share * Math.log(head.prototypes)]));
 }
 
-/** The terms that are cross-entropies, and how much of one each is. */
+/** The terms of a recipe that are cross-entropies, and how much of one each is. */
 function crossEntropies({ heads, loss, crops, masking, data }: StartRecipe) {
   const localPairs = 2 * crops.localCount;
   const pairs = 2 + Math.max(localPairs, 1);
@@ -25,7 +25,7 @@ function crossEntropies({ heads, loss, crops, masking, data }: StartRecipe) {
     { name: "dino_local_crops_loss", head: heads.dino, share: (loss.dinoWeight * localPairs) / pairs },
     { name: "dino_global_crops_loss", head: heads.dino, share: (loss.dinoWeight * 2) / pairs },
     { name: "ibot_loss", head: patchHead, share: loss.ibotWeight * masked },
-  ];
+  ].filter(({ share }) => share > 0);
 }
 
 /**
@@ -39,7 +39,7 @@ function crossEntropies({ heads, loss, crops, masking, data }: StartRecipe) {
 export function startDeviations(recipe: StartRecipe, measures: Readonly<Record<string, number>>): string[] {
   return crossEntropies(recipe).flatMap(({ name, head, share }) => {
     const value = measures[name];
-    if (value === undefined || !(share > 0)) return [];
+    if (value === undefined) return [];
     const [student, teacher] = [recipe.loss.studentTemperature, recipe.teacher.startTemperature].map(
       (temperature) => 1 / (Math.sqrt(head.bottleneckDim) * temperature),
     ) as [number, number];
