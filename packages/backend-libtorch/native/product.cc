@@ -64,29 +64,32 @@ void addBias(at::Tensor& y, const at::Tensor& bias) {
   });
 }
 
-}  // namespace
-
-at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
-  const auto left = asOperand(a);
-  const auto right = asOperand(b);
+/** a b of operands as they are. */
+at::Tensor multiplied(const at::Tensor& a, const at::Tensor& b) {
 #if LIBTORCH_VERSION >= 20000
   // In bfloat16 LibTorch's own product is oneDNN's already.
-  if (left.scalar_type() == at::kFloat && takesOneDnn(left, right)) {
-    const auto y = isTransposed(left) && right.is_contiguous() ? transposedProductByOneDnn(left.t(), right) : linearByOneDnn(left, right.t(), {});
-    return y.to(productType());
+  if (a.scalar_type() == at::kFloat && takesOneDnn(a, b)) {
+    return isTransposed(a) && b.is_contiguous() ? transposedProductByOneDnn(a.t(), b) : linearByOneDnn(a, b.t(), {});
   }
 #endif
-  return at::matmul(left, right).to(productType());
+  return at::matmul(a, b);
 }
 
-at::Tensor linearProduct(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
-  const auto rows = asOperand(x);
-  const auto weight = asOperand(w);
+/** x wᵀ + bias of operands as they are. */
+at::Tensor multipliedWithBias(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
 #if LIBTORCH_VERSION >= 20000
-  if (takesOneDnn(rows, weight)) return linearByOneDnn(rows, weight, bias.defined() ? asOperand(bias) : bias).to(productType());
+  if (takesOneDnn(x, w)) return linearByOneDnn(x, w, bias.defined() ? asOperand(bias) : bias);
 #endif
   // Not at::linear: it copies the bias to every row before the product starts.
-  auto y = at::mm(rows, weight.t());
+  auto y = at::mm(x, w.t());
   if (bias.defined()) addBias(y, bias);
-  return y.to(productType());
+  return y;
+}
+
+}  // namespace
+
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) { return multiplied(asOperand(a), asOperand(b)).to(productType()); }
+
+at::Tensor linearProduct(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
+  return multipliedWithBias(asOperand(x), asOperand(w), bias).to(productType());
 }
