@@ -71,8 +71,9 @@ class BlockDiagonalMask:
     def split(self, packed):
         parts, first, start = [], 0, 0
         for count in self._batch_sizes:
-            length = self.lengths[first]
-            parts.append(packed[:, start : start + count * length].reshape(count, length, -1))
+            # Of no sequences too the official code takes the first token.
+            length = self.lengths[first] if count > 0 else 1
+            parts.append(packed[:, start : start + count * length].reshape(count, length, packed.shape[-1]))
             first, start = first + count, start + count * length
         return parts
 

@@ -170,7 +170,15 @@ def loader(recipe, options, seed):
     dataset = ImageFolder(str(options.data), transform=augmentation(recipe), target_transform=lambda _: ())
     return make_data_loader(
         dataset=dataset, batch_size=recipe.data.batchSize, num_workers=options.workers, shuffle=True, seed=seed,
-        sampler_type=SamplerType.SHARDED_INFINITE, drop_last=True, collate_fn=collate)
+        sampler_type=SamplerType.SHARDED_INFINITE, drop_last=True,
+        collate_fn=collate if recipe.crops.localCount > 0 else partial(without_local_crops, collate))
+
+
+def without_local_crops(collate, samples):
+    """The official code cannot make a batch of no local crops, but can train on one."""
+    batch = collate(samples)
+    batch["collated_local_crops"] = batch["collated_local_crops"][:0]
+    return batch
 
 
 def augmentation(recipe):
@@ -180,7 +188,7 @@ def augmentation(recipe):
 
     crops = recipe.crops
     made = DataAugmentationDINO(
-        crops.globalScale, crops.localScale, crops.localCount, global_crops_size=crops.globalSize, local_crops_size=crops.localSize)
+        crops.globalScale, crops.localScale, max(crops.localCount, 1), global_crops_size=crops.globalSize, local_crops_size=crops.localSize)
     mean, deviation = recipe.data.mean or IMAGENET_DEFAULT_MEAN, recipe.data.std or IMAGENET_DEFAULT_STD
     normalize = transforms.Compose([transforms.ToTensor(), make_normalize_transform(mean, deviation)])
     for transform in (made.global_transfo1, made.global_transfo2, made.local_transfo):
