@@ -31,22 +31,6 @@ void preActivationGradient(const at::Tensor& dy, const at::Tensor& pre, at::Tens
   });
 }
 
-/** The sum of y over its rows. */
-at::Tensor sumOfRows(const at::Tensor& y) {
-  const auto width = y.size(1);
-  auto sums = at::empty({width}, y.options().dtype(at::kFloat));
-  withNumbers(y, [&](const auto* from) {
-    sumOverRows(y.size(0), width, sums.data_ptr<float>(), [=](std::int64_t begin, std::int64_t end, float* partial) {
-      for (std::int64_t row = begin; row < end; row++) {
-        const auto* const numbers = from + row * width;
-        INDEPENDENT
-        for (std::int64_t i = 0; i < width; i++) partial[i] += widened(numbers[i]);
-      }
-    });
-  });
-  return sums;
-}
-
 struct ScaledWeightGradient {
   at::Tensor weight;
   at::Tensor gamma;
@@ -92,11 +76,7 @@ KERNEL(LinearFusedGrad) {
   at::Tensor dPre;
   at::Tensor sums;
   if (onProcessor(dy)) {
-    const bool isOperand = !pre.defined() && dy.scalar_type() == productType();
-    if (isOperand) {
-      dPre = dy;
-      if (hasBias) sums = sumOfRows(dy);
-    } else if (hasBias || pre.defined()) {
+    if (hasBias || pre.defined()) {
       dPre = at::empty(dy.sizes(), dy.options().dtype(productType()));
       sums = at::empty({dy.size(1)}, dy.options().dtype(at::kFloat));
       preActivationGradient(dy, pre, dPre, sums);
