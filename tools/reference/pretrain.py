@@ -187,6 +187,7 @@ def augmentation(recipe):
     from dinov2.data.transforms import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, GaussianBlur, make_normalize_transform
 
     crops = recipe.crops
+    # At least one local crop: the batch is made of some, and `without_local_crops` takes it away again.
     made = DataAugmentationDINO(
         crops.globalScale, crops.localScale, max(crops.localCount, 1), global_crops_size=crops.globalSize, local_crops_size=crops.localSize)
     mean, deviation = recipe.data.mean or IMAGENET_DEFAULT_MEAN, recipe.data.std or IMAGENET_DEFAULT_STD
