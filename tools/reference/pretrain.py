@@ -132,17 +132,22 @@ def official_config(recipe):
     })
 
 
+def network(model, **options):
+    """The official ViT at a recipe's sizes."""
+    from dinov2.layers import MemEffAttention, NestedTensorBlock
+    from dinov2.models.vision_transformer import DinoVisionTransformer
+
+    width, depth, heads = (model[key] or usual for key, usual in zip(("embedDim", "depth", "numHeads"), SIZES[model.size]))
+    return DinoVisionTransformer(embed_dim=width, depth=depth, num_heads=heads, mlp_ratio=4,
+                                 block_fn=partial(NestedTensorBlock, attn_class=MemEffAttention), **options)
+
+
 def meta_architecture(recipe, config):
     """The official `SSLMetaArch`; what it does to parts wrapped by FSDP, done to the parts."""
-    from dinov2.layers import MemEffAttention, NestedTensorBlock
     from dinov2.models import vision_transformer
     from dinov2.train.ssl_meta_arch import SSLMetaArch
 
-    default = SIZES[recipe.model.size]
-    width, depth, heads = (recipe.model[key] or usual for key, usual in zip(("embedDim", "depth", "numHeads"), default))
-    vision_transformer.vit_of_recipe = lambda **options: vision_transformer.DinoVisionTransformer(
-        embed_dim=width, depth=depth, num_heads=heads, mlp_ratio=4,
-        block_fn=partial(NestedTensorBlock, attn_class=MemEffAttention), **options)
+    vision_transformer.vit_of_recipe = partial(network, recipe.model)
 
     class OnOneProcessor(SSLMetaArch):
         def fsdp_synchronize_streams(self):
