@@ -6,7 +6,7 @@ import { imageBytes, type ImageSource } from "../datasets/image-source.ts";
 import { DecodeError, useOneDecoderThread } from "../decode.ts";
 import { decodeChannels, type ChannelOptions } from "../decode-channels.ts";
 import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
-import type { ChannelStack, RgbImage } from "../images.ts";
+import type { ChannelStack } from "../images.ts";
 import { drawMultiCrop, type MultiCropOptions } from "../multi-crop.ts";
 
 /** What stays the same for all images of a loader. */
@@ -37,7 +37,7 @@ export async function runSample(job: SampleJob, task: SampleTask): Promise<Sampl
   try {
     const image = isDecoded(task.image) ? task.image : await decode(task.image, job.decode);
     renderViews(job, task, image);
-    return task.keepDecoded ? { decoded: image.map(shareable) } : {};
+    return task.keepDecoded ? { decoded: image } : {};
   } catch (error) {
     if (error instanceof DecodeError) return { failure: error.reason };
     throw error;
@@ -79,10 +79,3 @@ function renderViews(job: SampleJob, task: SampleTask, image: ChannelStack): voi
 }
 
 const rowOf = (stack: Float32Array, row: number, size: number) => stack.subarray(row * size, (row + 1) * size);
-
-/** The picture in memory that threads can share without copying. */
-function shareable({ width, height, data }: RgbImage): RgbImage {
-  const shared = new Uint8Array(new SharedArrayBuffer(data.length));
-  shared.set(data);
-  return { width, height, data: shared };
-}
