@@ -13,14 +13,22 @@ it("aborts once on the first signal, and listens no more after release", () => {
   expect(process.listenerCount("SIGTERM")).toBe(before);
 });
 
-it("ends the process on the second signal, with the code of an interrupted command", () => {
+it("ends the process on a later signal, with the code of an interrupted command; one at once is the first, handed on", () => {
   const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
     throw new Error(`exit ${code}`);
   });
-  const stop = stopSignal(() => {});
+  const clock = vi.spyOn(performance, "now").mockReturnValue(5000);
+  let said = 0;
+  const stop = stopSignal(() => said++);
   process.emit("SIGTERM");
+  process.emit("SIGTERM");
+  clock.mockReturnValue(5900);
+  process.emit("SIGINT");
   expect(exit).not.toHaveBeenCalled();
+  expect(said).toBe(1);
+  clock.mockReturnValue(6100);
   expect(() => process.emit("SIGTERM")).toThrow("exit 130");
   stop.release();
+  clock.mockRestore();
   exit.mockRestore();
 });
