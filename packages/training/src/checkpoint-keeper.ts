@@ -33,8 +33,8 @@ export class CheckpointKeeper {
   }
 
   /**
-   * Writes a checkpoint after `step` steps, then lets those go that the rule does not keep. A system that refuses is a
-   * warning; anything else is an error.
+   * Writes a checkpoint after `step` steps, then lets those go that the rule does not keep, none after a step that was not finite.
+   * A system that refuses is a warning; anything else is an error.
    * @param metric what an evaluation of this very step found, for `checkpoint.keepBest`; higher is better
    */
   async save(step: number, metric?: CheckpointMetric, watch?: WatchState): Promise<void> {
@@ -50,6 +50,8 @@ export class CheckpointKeeper {
       onWarning(`${this.unsaved} ${this.fallback()} Make room; training goes on, and the next checkpoint is tried as usual.`);
       return;
     }
+    // Written at the end all the same: most often it was the batch. Were it the weights, the good ones have to be there still.
+    if (watch && watch.nonFiniteInARow > 0) return;
     await removeDispensable(run, step, rule).catch((error: NodeJS.ErrnoException) => {
       if (error.syscall === undefined) throw error;
       onWarning(`Old checkpoints of ${run} could not be removed: ${error.message}.`);

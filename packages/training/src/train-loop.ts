@@ -76,7 +76,8 @@ export async function trainLoop(options: LoopOptions): Promise<{ step: number; l
 
     const stopping = step >= steps || signal?.aborted === true;
     const isOverdue = Math.floor(step / recipe.checkpoint.everySteps) > Math.floor(savedStep / recipe.checkpoint.everySteps);
-    // The best checkpoint can stay only if there is one. After a step that was not finite the weights may be spoilt: later.
+    // The best checkpoint can stay only if there is one. After a step that was not finite the weights may be spoilt: later. Not at the
+    // end: such a step changed nothing, so that the steps before it would be lost, and older checkpoints stay.
     const mayBeBest = recipe.checkpoint.keepBest && evaluated?.metric !== undefined;
     if (stopping || ((isOverdue || mayBeBest) && watch.isFinite)) {
       await options.saveCheckpoint(step, evaluated?.metric);
