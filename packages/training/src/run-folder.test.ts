@@ -42,6 +42,14 @@ describe("a run folder", () => {
     ).rejects.toThrow(/schedule\.steps: 20000 → 30000; data\.batchSize: 2048 → 64\)/);
   });
 
+  it("may not change its parts on the way, which draw stochastic depth by themselves, but may allow more unusable images", async () => {
+    await writeFile(configPath(run), JSON.stringify(parseRecipe({})));
+    await expect(requireSameRecipe(run, parseRecipe({ data: { maxSkippedShare: 0.5 } }))).resolves.toBe(undefined);
+    await expect(requireSameRecipe(run, parseRecipe({ efficiency: { accumulationSteps: 2 } }))).rejects.toThrow(
+      /efficiency\.accumulationSteps: 1 → 2/,
+    );
+  });
+
   it("may hold what a killed start left", async () => {
     await writeFile(lockPath(run), "");
     await writeFile(join(run, ".config.json.8d7bb6a8-9d5c-4c0e-8c2e-1f4f6a6e7a10.partial"), "{");

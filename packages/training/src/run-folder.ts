@@ -36,6 +36,7 @@ export function stepOfCheckpoint(name: string): number | undefined {
 const freeOnResume = [
   "data.workers",
   "data.cacheMebibytes",
+  "data.maxSkippedShare",
   "checkpoint.everySteps",
   "checkpoint.keep",
   "checkpoint.keepEverySteps",
@@ -48,8 +49,7 @@ const freeOnResume = [
   "watch.knnTrain",
   "watch.knnTest",
   "watch.knnImages",
-  // These change rounding alone.
-  "efficiency.accumulationSteps",
+  // These change rounding alone. Not accumulationSteps: stochastic depth draws by part, and KoLeo and Sinkhorn-Knopp may look at one.
   "efficiency.recomputeBlocks",
   "efficiency.packCrops",
   "efficiency.skipDropped",
