@@ -81,5 +81,6 @@ describe("an order by blocks", () => {
     for (const substitute of substitutes) expect(window).toContain(substitute);
     expect(new Set(substitutes).size).toBeGreaterThan(1);
     expect(order.substitute(11, 3)).toBe(substitutes[3]);
+    expect(order.substitutes(11)).toBe(window.size);
   });
 });

@@ -63,6 +63,11 @@ export class BlockSampler implements Sampler {
     return images[this.root.split("substitute", this.options.rank, position, attempt).integer(images.length)]!;
   }
 
+  substitutes(position: number): number {
+    const { pass, window } = this.locate(position);
+    return this.imagesOf(pass, window).length;
+  }
+
   /** What to start reading when `position` is asked for: its share of the next window's blocks. */
   readAhead(position: number): FilePart[] {
     const { pass, window, within } = this.locate(position);

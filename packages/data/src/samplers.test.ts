@@ -49,6 +49,7 @@ describe("the infinite sampler", () => {
     const sampler = InfiniteSampler.create({ length: 20, seed: 5, rank: 1, worldSize: 2 });
     const standIns = (attempt: number) => upTo(200).map((position) => sampler.substitute(position, attempt));
     expect(new Set(standIns(1))).toEqual(new Set(take(sampler, sampler.passLength)));
+    expect(sampler.substitutes()).toBe(sampler.passLength);
     expect(standIns(1)).toEqual(standIns(1));
     expect(standIns(2)).not.toEqual(standIns(1));
   });

@@ -10,6 +10,8 @@ export interface Sampler {
   at(position: number): number;
   /** Stands in for an image that cannot be read: another one, fixed by position and attempt. */
   substitute(position: number, attempt: number): number;
+  /** How many images those that stand in at `position` are drawn from. */
+  substitutes(position: number): number;
   /** What should be read in advance when `position` is asked for. */
   readAhead?(position: number): readonly FilePart[];
 }
@@ -93,6 +95,10 @@ export class InfiniteSampler implements Sampler {
   substitute(position: number, attempt: number): number {
     const random = this.root.split("substitute", this.options.rank, position, attempt);
     return this.share[random.integer(this.share.length)]!;
+  }
+
+  substitutes(): number {
+    return this.share.length;
   }
 }
 

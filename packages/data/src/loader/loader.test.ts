@@ -182,6 +182,16 @@ describe("images that cannot be used", () => {
     await expect(take(await open(folder), 1)).rejects.toThrow(InputError);
   });
 
+  it("stop the loader when there is none to take in their place, however many may be unusable", async () => {
+    const folder = await temporaryFolder({ "a.jpg": "no image", "b.jpg": "" });
+    for (const workers of [0, 1]) {
+      const loader = await open(folder, { workers, maxSkippedShare: 1 });
+      await expect(take(loader, 1)).rejects.toThrow(/^None of the 2 images to choose from can be used; for example [ab]\.jpg: /);
+    }
+    const oneOfMany = await open(await pictureFolder(8, [0, 1, 2, 3, 4, 5, 6]), { maxSkippedShare: 1 });
+    expect(new Set((await take(oneOfMany, 4)).flatMap(({ sampleNames }) => sampleNames))).toEqual(new Set(["007.jpg"]));
+  });
+
   it("because they are too large are named with their size and the limit", async () => {
     const folder = await temporaryFolder({ "large.png": await encode(smoothImage(64, 48)) });
     await expect(take(await open(folder, { pixelLimit: 3000 }), 1)).rejects.toThrow(/large.png: 64 x 48 pixels .* 3000/);

@@ -74,6 +74,9 @@ export interface Loader extends AsyncIterable<LoadedBatch> {
   close(): Promise<void>;
 }
 
+/** So many draws for each image that may stand in for another, and a single usable one would have come but for one time in e^20. */
+const drawsPerSubstitute = 20;
+
 export const defaultShuffleBytes = 256 << 20;
 
 /** Threads to work on images when nobody says how many: the model keeps one core. */
@@ -226,6 +229,13 @@ class BatchLoader implements Loader {
           : { failure: known };
       if ("failure" in result) {
         this.ledger.failed(index, result.failure);
+        const substitutes = this.sampler.substitutes(position);
+        // However many may be unusable: without a single one to take this would not end.
+        if (attempt >= drawsPerSubstitute * substitutes) {
+          throw new InputError(
+            `None of the ${substitutes} images to choose from can be used; for example ${dataset.name(index)}: ${result.failure}`,
+          );
+        }
         continue;
       }
       if (result.decoded) this.cache.add(index, result.decoded);
