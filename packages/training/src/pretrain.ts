@@ -2,7 +2,7 @@
 // checked, and the first batch decoded, before the first file is written.
 
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { createLoader, type ImageDataset, openDataset } from "@dinov2/data";
 import { InputError, writeFileAtomic } from "@dinov2/foundation";
 import type { DataIdentity } from "./checkpoint.ts";
@@ -138,6 +138,7 @@ async function pretrainOn(dataset: ImageDataset, options: PretrainOptions, defer
   }
   // Before the recipe, which makes the folder one that can be resumed: a run from weights may not start over without them.
   if (prepared) await writeFileAtomic(warmStartPath(run), `${JSON.stringify(prepared.report, null, 2)}\n`);
+  else if (!resume) await rm(warmStartPath(run), { force: true }); // of a start that was killed here
   await writeFileAtomic(configPath(run), `${JSON.stringify(recipe, null, 2)}\n`);
   if (resumed) (await setDamagedAside(run, resumed)).forEach(onWarning);
   const logs = await openLogs(run, startStep, recipe.log, onWarning);

@@ -12,6 +12,7 @@ import {
   requireEmptyRun,
   requireSameRecipe,
   stepOfCheckpoint,
+  warmStartPath,
 } from "./run-folder.ts";
 
 describe("a run folder", () => {
@@ -53,7 +54,10 @@ describe("a run folder", () => {
   it("may hold what a killed start left", async () => {
     await writeFile(lockPath(run), "");
     await writeFile(join(run, ".config.json.8d7bb6a8-9d5c-4c0e-8c2e-1f4f6a6e7a10.partial"), "{");
+    await writeFile(warmStartPath(run), "{}");
     await expect(requireEmptyRun(run)).resolves.toBe(undefined);
+    await writeFile(configPath(run), "{}");
+    await expect(requireEmptyRun(run)).rejects.toThrow("is not empty");
   });
 
   it("needs a config.json to resume", async () => {

@@ -15,7 +15,7 @@ import { InputError, isPartial } from "@dinov2/foundation";
 import { parseRecipe, type Recipe, recipeDifferences } from "./recipe.ts";
 
 export const configPath = (run: string) => join(run, "config.json");
-export const warmStartPath = (run: string) => join(run, "warm-start.json");
+export const warmStartPath = (run: string) => join(run, warmStartName);
 export const metricsPath = (run: string) => join(run, "metrics.jsonl");
 export const eventsPath = (run: string) => join(run, "events.jsonl");
 export const tensorboardPath = (run: string) => join(run, "tensorboard");
@@ -25,6 +25,7 @@ export const checkpointName = (step: number) => `step-${String(step).padStart(7,
 export const lockPath = (run: string) => join(run, lockName);
 
 const lockName = "run.lock";
+const warmStartName = "warm-start.json";
 
 /** The steps done of a checkpoint's folder; undefined for another name. */
 export function stepOfCheckpoint(name: string): number | undefined {
@@ -63,10 +64,13 @@ const missing = (error: NodeJS.ErrnoException) => {
   throw error;
 };
 
-/** @throws InputError when `run` is there and not empty; what a killed process left unfinished does not count */
+/**
+ * @throws InputError when `run` is there and not empty; what a process left does not count that was killed before there was a
+ *   config.json, which alone makes a folder one to resume
+ */
 export async function requireEmptyRun(run: string): Promise<void> {
-  const entries = (await readdir(run).catch(missing))?.filter((name) => !isPartial(name) && name !== lockName);
-  if (entries && entries.length > 0) {
+  const entries = (await readdir(run).catch(missing))?.filter((name) => !isPartial(name) && name !== lockName) ?? [];
+  if (entries.some((name) => name !== warmStartName)) {
     throw new InputError(
       `The run folder ${run} is not empty (${entries.slice(0, 3).join(", ")}); ` +
         "go on with --resume, or give another --out.",

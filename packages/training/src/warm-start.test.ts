@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -103,6 +103,15 @@ describe("a warm start from a run", () => {
     expect(JSON.parse(await readFile(join(out, "warm-start.json"), "utf8"))).toEqual(report);
     // It goes on without them.
     expect((await pretrain({ recipe, data: images, out, resume: true })).finished).toBe(true);
+  });
+
+  it("that was killed before the recipe was there is started again, and leaves nothing when that is without weights", async () => {
+    const out = await folder();
+    await writeFile(join(out, "warm-start.json"), "{}");
+    const recipe = tinyRecipe({ schedule: { steps: 1, warmupSteps: 0 } });
+    await pretrain({ recipe, data: images, out });
+    expect(await readdir(out)).toContain("config.json");
+    expect(await readdir(out)).not.toContain("warm-start.json");
   });
 });
 
