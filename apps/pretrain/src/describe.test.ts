@@ -9,9 +9,10 @@ describe("resumeCommand", () => {
   });
 
   it("keeps a chosen engine, and quotes what a shell would take apart", () => {
-    const chosen = { backend: "libtorch", device: "cuda:1", precision: "bf16" } as const;
+    const chosen = { backend: "libtorch", device: "cuda:1", precision: "bf16", threads: 2 } as const;
     expect(resumeCommand({ data: "my photos/*.jpg", out: "it's", ...chosen })).toBe(
-      String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend libtorch --device cuda:1 --precision bf16 --resume`,
+      String.raw`dinov2 pretrain --data 'my photos/*.jpg' --out 'it'\''s' --backend libtorch --device cuda:1 ` +
+        "--precision bf16 --threads 2 --resume",
     );
   });
 });

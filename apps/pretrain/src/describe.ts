@@ -39,12 +39,15 @@ function moduleCounts(names: readonly string[]): string {
 }
 
 /** The command that goes on with a stopped run. */
-export function resumeCommand(options: Pick<PretrainCommandOptions, "data" | "out" | "backend" | "device" | "precision">): string {
-  const { data, out, backend, device, precision } = options;
+export function resumeCommand(
+  options: Pick<PretrainCommandOptions, "data" | "out" | "backend" | "device" | "precision" | "threads">,
+): string {
+  const { data, out, backend, device, precision, threads } = options;
   const engine = [
     ...(backend === "auto" ? [] : ["--backend", backend]),
     ...(device === undefined ? [] : ["--device", device]),
     ...(precision === "fp32" ? [] : ["--precision", precision]),
+    ...(threads === undefined ? [] : ["--threads", String(threads)]),
   ];
   return ["dinov2 pretrain --data", quote(data), "--out", quote(out), ...engine, "--resume"].join(" ");
 }
