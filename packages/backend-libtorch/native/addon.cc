@@ -2,8 +2,10 @@
 // threads and precision. Every C++ exception becomes a JavaScript Error here; none may pass.
 #include <napi.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "call.h"
 #include "device.h"
@@ -18,6 +20,24 @@ namespace {
 double* frame = nullptr;
 std::size_t frameCapacity = 0;
 Napi::Reference<Napi::Float64Array> frameReference;
+
+/** The thread that has set the frame: until it ends it has the addon to itself, as frame, tensors and settings are the process'. */
+std::atomic<std::thread::id> owner{};
+
+/** @throws Napi::Error on another thread than the owner's */
+void expectOwner(const Napi::Env& env) {
+  const auto id = owner.load();
+  if (id == std::thread::id() || id == std::this_thread::get_id()) return;
+  throw Napi::Error::New(env, "The LibTorch backend runs in one thread of a process; another one has started it.");
+}
+
+/** When the owner ends. */
+void disown(void*) {
+  frameReference.Reset();
+  frame = nullptr;
+  frameCapacity = 0;
+  owner = std::thread::id();
+}
 
 /** The first line of what LibTorch says: the rest is advice for Python programs, and its own call stack. */
 std::string causeOf(const std::exception& error) {
@@ -38,6 +58,7 @@ struct ThreadState {
 /** Runs `body`, and turns what it throws into a JavaScript Error that begins with `what()`. */
 template <typename Body, typename What>
 auto guarded(const Napi::Env& env, Body body, What what) -> decltype(body()) {
+  expectOwner(env);
   try {
     ThreadState state;
     return body();
@@ -88,6 +109,9 @@ struct Bytes {
 void setFrame(const Napi::CallbackInfo& info) {
   const bool fits = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
   if (!fits) throw Napi::TypeError::New(info.Env(), "The frame is no Float64Array");
+  std::thread::id none;
+  if (owner.compare_exchange_strong(none, std::this_thread::get_id())) napi_add_env_cleanup_hook(info.Env(), disown, nullptr);
+  expectOwner(info.Env());
   auto array = info[0].As<Napi::Float64Array>();
   frameReference = Napi::Persistent(array);
   frameReference.SuppressDestruct();
@@ -151,18 +175,30 @@ void release(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] { tensors().release(handleOf(info[0])); }, [] { return std::string("Disposing of a tensor"); });
 }
 
-/** A new typed array with room for the values of `tensor`, as JavaScript sees them. */
-Napi::TypedArray roomFor(const Napi::Env& env, const at::Tensor& tensor) {
-  const auto length = static_cast<std::size_t>(tensor.numel());
-  switch (dtypeOf(tensor)) {
+const char* arrayName(Dtype dtype) {
+  switch (dtype) {
     case Dtype::float32:
-      return Napi::Float32Array::New(env, length);
+      return "Float32Array";
     case Dtype::int32:
-      return Napi::Int32Array::New(env, length);
+      return "Int32Array";
     case Dtype::boolean:
-      return Napi::Uint8Array::New(env, length);
+      return "Uint8Array";
   }
   throw std::logic_error("unknown dtype");
+}
+
+/**
+ * A new typed array with room for the values of `tensor`, as JavaScript sees them. By JavaScript's constructor, which throws where there
+ * is no memory, or more values than an array may have; Node's own functions end the process then.
+ */
+Napi::TypedArray roomFor(const Napi::Env& env, const at::Tensor& tensor) {
+  const char* const name = arrayName(dtypeOf(tensor));
+  const auto length = static_cast<double>(tensor.numel());
+  try {
+    return env.Global().Get(name).As<Napi::Function>().New({Napi::Number::New(env, length)}).As<Napi::TypedArray>();
+  } catch (const Napi::Error& error) {
+    throw std::runtime_error("no " + std::string(name) + " of " + std::to_string(tensor.numel()) + " values: " + error.Message());
+  }
 }
 
 /** Copies the values of `tensor` to `room`, from whatever device and in whatever precision; waits until they are there. */

@@ -23,6 +23,7 @@ class Room {
   T* of(std::int64_t count) {
     if (count > count_) {
       memory_.reset();
+      count_ = 0;  // As `new` may throw.
       memory_.reset(static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlignment)));
       count_ = count;
     }

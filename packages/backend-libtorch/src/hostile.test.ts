@@ -1,4 +1,8 @@
 // What a program should not do gives an Error that says what came, and the process goes on.
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { RandomStream, tf } from "@dinov2/tensor";
 import { expectNoLeaks } from "@dinov2/tensor/testing";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -12,12 +16,13 @@ if (typeof loaded === "string") {
   console.log(`skipped: backend libtorch, as ${loaded}`);
   it.skip(`backend libtorch: ${loaded}`, () => {});
 } else {
-  const { addon } = loaded;
+  const { addon, build } = loaded;
   describe("the libtorch backend", () => {
     beforeAll(() => start({ device: testDevice }));
     afterEach(() => expect(tf.tidy(() => tf.add([1, 2], [3, 4]).dataSync())).toEqual(Float32Array.of(4, 6)));
     describe("refuses, and goes on", () => programTests(addon.kernelNames()));
     describe("through its addon refuses, and goes on", () => addonTests(addon));
+    it("refuses to serve a second thread of the process", () => secondThreadTest(build.addon));
   });
 }
 
@@ -125,6 +130,30 @@ function programTests(addonNames: readonly string[]): void {
     expect(() => run("GlobalNorm", { 0: x }, { counts: [2] })).toThrow("is no number of tensors");
   }));
 
+  it("images of no channels, by whose number it would divide", () => tf.tidy(() => {
+    const [x, dy, filter] = [tf.zeros([1, 4, 4, 0]), tf.zeros([1, 3, 3, 0]), tf.zeros([2, 2, 0, 1])];
+    const attributes = { strides: 1, pad: "valid", dilations: 1, dataFormat: "NHWC", filterShape: filter.shape, inputShape: x.shape };
+    expect(() => run("DepthwiseConv2dNative", { x, filter }, attributes)).toThrow("an image of no channels");
+    expect(() => run("DepthwiseConv2dNativeBackpropFilter", { x, dy }, attributes)).toThrow("an image of no channels");
+    expect(() => run("DepthwiseConv2dNativeBackpropInput", { dy, filter }, attributes)).toThrow("an image of no channels");
+  }));
+
+  it("no rows to learn a regression from, whose loss and gradient are 0", () => tf.tidy(() => {
+    const features = { x: tf.zeros([0, 3]), labels: tf.tensor1d([], "int32") };
+    const [sums, gradient] = run("SoftmaxRegression", { ...features, mean: tf.zeros([3, 2], "int32"), weights: tf.ones([2, 4, 2], "int32") }) as unknown as tf.Tensor[];
+    expect(sums!.dataSync()).toEqual(new Int32Array(4));
+    expect(gradient!.dataSync()).toEqual(new Int32Array(16));
+  }));
+
+  // Under a sanitizer the memory is its own, and a GPU has no such rooms.
+  it.skipIf(testDevice !== "cpu" || process.platform !== "linux" || "ASAN_OPTIONS" in process.env).each([
+    ["read", "Reading a tensor: no Float32Array of 12582912 values: Array buffer allocation failed"],
+    ["attention", "BlockDiagonalAttention([65536, 192] float32): out of memory"],
+  ])("a request that the system has no memory for: %s", (request, message) => {
+    const script = fileURLToPath(new URL("testing/little-memory.ts", import.meta.url));
+    expect(execFileSync(process.execPath, ["--conditions=@dinov2/source", "--import", "tsx", script, request], { encoding: "utf8" })).toContain(message);
+  });
+
   it("attributes that make no sense", () => {
     const x = tf.ones([2, 3]);
     const truth = (kernel: string, attributes: object) => expect(() => run(kernel, { x }, attributes), `${kernel} ${JSON.stringify(attributes)}`);
@@ -164,6 +193,17 @@ function runNonsense(kernel: string, draw: Draw): void {
       expect((error as Error).message).toContain(kernel);
     }
   });
+}
+
+async function secondThreadTest(addonFile: string): Promise<void> {
+  const program = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const addon = require(workerData);
+    const calls = [() => addon.about(), () => addon.setFrame(new Float64Array(8)), () => addon.run(0, 1), () => addon.create(new Float32Array(1), 0, [1])];
+    const messageOf = (call) => { try { call(); return "no error"; } catch (error) { return error.message; } };
+    parentPort.postMessage(calls.map(messageOf));`;
+  const [messages] = (await once(new Worker(program, { eval: true, execArgv: [], workerData: addonFile }), "message")) as [string[]];
+  expect(messages).toEqual(Array(4).fill("The LibTorch backend runs in one thread of a process; another one has started it."));
 }
 
 function addonTests(addon: Addon): void {

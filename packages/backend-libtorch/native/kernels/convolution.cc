@@ -19,7 +19,11 @@ struct Filter {
     return weight.reshape({channels, weight.size(0) / channels, weight.size(2), weight.size(3)}).permute({2, 3, 0, 1});
   }
 
-  std::int64_t groups(std::int64_t channels) const { return depthwise ? channels : 1; }
+  /** @throws std::invalid_argument for no groups, by whose number LibTorch 1.13 divides */
+  std::int64_t groups(std::int64_t channels) const {
+    if (depthwise && channels == 0) throw std::invalid_argument("an image of no channels");
+    return depthwise ? channels : 1;
+  }
 };
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& filter, const at::Tensor& bias, Filter kind, const Window& window) {

@@ -54,7 +54,8 @@ class Regression {
   /** Writes the gradient [K, M]. */
   Sums evaluate(double* gradient) const {
     const std::int64_t blockRows = std::max<std::int64_t>(kTileRows, kBlockNumbers / columns_);
-    const std::int64_t partRows = roundedUp(chunksOf(count_, kPartials), blockRows);
+    // At least one block, also of no rows: it divides.
+    const std::int64_t partRows = std::max(blockRows, roundedUp(chunksOf(count_, kPartials), blockRows));
     const std::int64_t parts = chunksOf(count_, partRows);
     std::vector<double> partials(static_cast<std::size_t>(parts * classes_ * columns_));
     std::vector<Sums> sums(static_cast<std::size_t>(parts));

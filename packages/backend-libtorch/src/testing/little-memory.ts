@@ -1,0 +1,40 @@
+// A program of its own, since a mistake ends it: the system gives it no more memory, it asks for some all the same, and goes on.
+// Prints the error. Which request: "read" or "attention".
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { tf } from "@dinov2/tensor";
+import { start } from "../index.ts";
+
+const [length, width] = [65536, 64];
+
+/** Of `count` rows, in one sequence. */
+function attention(qkv: tf.Tensor, count: number): Float32Array {
+  const attributes = { segments: [{ count: 1, length: count }], heads: 1 } as unknown as tf.NamedAttrMap;
+  return tf.tidy(() => {
+    const [output] = tf.engine().runKernel("BlockDiagonalAttention", { qkv }, attributes) as tf.Tensor[];
+    return output!.dataSync() as Float32Array;
+  });
+}
+
+function messageOf(body: () => void): string {
+  try {
+    body();
+    return "no error";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** The memory of large tensors is reserved already; this is what else comes: threads' rooms, JavaScript's arrays. */
+function leave(bytes: number): void {
+  const [, kibibytes] = /VmSize:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))!;
+  execFileSync("prlimit", [`--pid=${process.pid}`, `--as=${Number(kibibytes) * 1024 + bytes}`]);
+}
+
+await start({ device: "cpu", threads: 1 });
+const [large, middle, small] = [tf.zeros([length, 3 * width]), tf.ones([512, 3 * width]), tf.ones([256, 3 * width])];
+const expected = attention(small, 256).join();
+attention(middle, 512);
+leave(8 << 20);
+console.log(messageOf(() => (process.argv[2] === "read" ? large.dataSync() : attention(large, length))));
+if (attention(small, 256).join() !== expected) throw new Error("What came afterwards is wrong.");
