@@ -26,14 +26,51 @@ constexpr std::size_t kReserved = std::size_t{1} << 42;
 /** Less is kept: a loop over one tensor should not have it mapped anew each time. */
 constexpr std::size_t kWorthGivingBack = std::size_t{64} << 20;
 
+/** The number behind `name` in a file of "name number" lines, or the file's only number; else `otherwise`, as where it says "max". */
+std::size_t figureOf(const std::string& file, const std::string& name, std::size_t otherwise) {
+  std::ifstream figures(file);
+  std::size_t figure;
+  if (name.empty()) return figures >> figure ? figure : otherwise;
+  for (std::string found; figures >> found >> figure; figures.ignore(64, '\n')) {
+    if (found == name) return figure;
+  }
+  return otherwise;
+}
+
+/** What a control group can still give; what it keeps of files goes when memory is wanted. */
+std::size_t availableIn(const std::string& folder, const char* limit, const char* usage, const std::string& prefix) {
+  const std::size_t most = figureOf(folder + limit, "", kReserved);
+  if (most >= kReserved) return kReserved;
+  const std::string figures = folder + "/memory.stat";
+  const std::size_t files = figureOf(figures, prefix + "inactive_file", 0) + figureOf(figures, prefix + "active_file", 0);
+  const std::size_t used = figureOf(folder + usage, "", 0);
+  return most - std::min(most, used - std::min(used, files));
+}
+
+/** What the control groups of this process leave, its own and those around it. Where one is mounted as the root, as in a container, that counts. */
+std::size_t availableInGroups() {
+  std::size_t least = kReserved;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    // "0::/path", or in version 1 "4:memory:/path".
+    const bool first = line.find(":memory:") != std::string::npos;
+    if (!first && line.rfind("0::", 0) != 0) continue;
+    const std::string root = first ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
+    std::string path = line.substr(line.find('/'));
+    while (true) {
+      least = std::min(least, first ? availableIn(root + path, "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_")
+                                    : availableIn(root + path, "/memory.max", "/memory.current", ""));
+      if (path.empty()) break;
+      path.resize(path.rfind('/'));
+    }
+  }
+  return least;
+}
+
 /** What the system can still give. A tensor beyond it is refused: the system would grant the addresses, and end the process when they are written to. */
 std::size_t availableMemory() {
-  std::ifstream figures("/proc/meminfo");
-  std::string name;
-  for (std::size_t kibibytes = 0; figures >> name >> kibibytes; figures.ignore(64, '\n')) {
-    if (name == "MemAvailable:") return kibibytes << 10;
-  }
-  return kReserved;
+  const std::size_t kibibytes = figureOf("/proc/meminfo", "MemAvailable:", kReserved >> 10);
+  return std::min(kibibytes << 10, availableInGroups());
 }
 
 /** As LibTorch's own allocator says it, for the words of `explainMemory`. */

@@ -1,6 +1,9 @@
 // What a program should not do gives an Error that says what came, and the process goes on.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { RandomStream, tf } from "@dinov2/tensor";
@@ -28,6 +31,17 @@ if (typeof loaded === "string") {
 
 const run = (kernel: string, inputs: tf.NamedTensorMap | tf.Tensor[], attributes: object = {}) =>
   tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attributes as tf.NamedAttrMap);
+
+const littleMemory = ["--conditions=@dinov2/source", "--import", "tsx", fileURLToPath(new URL("testing/little-memory.ts", import.meta.url))];
+
+/** Arguments of `unshare`: a program of its own for which the first argument, a folder, is the figures of the control group. */
+const inGroup = ["-m", "sh", "-c", 'mount --bind "$0" /sys/fs/cgroup && exec "$@"'];
+
+/** Needs the rights of root, and version 2 of control groups. */
+function canPretendGroups(): boolean {
+  const known = existsSync("/proc/self/cgroup") && /^0::/m.test(readFileSync("/proc/self/cgroup", "utf8"));
+  return known && spawnSync("unshare", [...inGroup, tmpdir(), "true"]).status === 0;
+}
 
 const disposed = "was used after it was disposed of";
 
@@ -150,8 +164,18 @@ function programTests(addonNames: readonly string[]): void {
     ["read", "Reading a tensor: no Float32Array of 12582912 values: Array buffer allocation failed"],
     ["attention", "BlockDiagonalAttention([65536, 192] float32): out of memory"],
   ])("a request that the system has no memory for: %s", (request, message) => {
-    const script = fileURLToPath(new URL("testing/little-memory.ts", import.meta.url));
-    expect(execFileSync(process.execPath, ["--conditions=@dinov2/source", "--import", "tsx", script, request], { encoding: "utf8" })).toContain(message);
+    expect(execFileSync(process.execPath, [...littleMemory, request], { encoding: "utf8" })).toContain(message);
+  });
+
+  it.skipIf(testDevice !== "cpu" || !canPretendGroups() || "ASAN_OPTIONS" in process.env)("more than its control group, a container's, has left", () => {
+    const folder = mkdtempSync(join(tmpdir(), "dinov2-group-"));
+    const files = { "memory.max": "600000000\n", "memory.current": "500000000\n", "memory.stat": "anon 1\ninactive_file 30000000\nactive_file 20000000\n" };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    try {
+      expect(execFileSync("unshare", [...inGroup, folder, process.execPath, ...littleMemory, "tile"], { encoding: "utf8" })).toContain("Tile([65536, 192] float32): out of memory");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("attributes that make no sense", () => {

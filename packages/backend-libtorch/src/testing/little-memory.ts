@@ -1,5 +1,5 @@
 // A program of its own, since a mistake ends it: the system gives it no more memory, it asks for some all the same, and goes on.
-// Prints the error. Which request: "read" or "attention".
+// Prints the error. Which request: "read" or "attention"; "tile" where a control group has less than 200 MB left.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { tf } from "@dinov2/tensor";
@@ -16,7 +16,7 @@ function attention(qkv: tf.Tensor, count: number): Float32Array {
   });
 }
 
-function messageOf(body: () => void): string {
+function messageOf(body: () => unknown): string {
   try {
     body();
     return "no error";
@@ -35,6 +35,12 @@ await start({ device: "cpu", threads: 1 });
 const [large, middle, small] = [tf.zeros([length, 3 * width]), tf.ones([512, 3 * width]), tf.ones([256, 3 * width])];
 const expected = attention(small, 256).join();
 attention(middle, 512);
-leave(8 << 20);
-console.log(messageOf(() => (process.argv[2] === "read" ? large.dataSync() : attention(large, length))));
+const requests: Record<string, () => unknown> = {
+  read: () => large.dataSync(),
+  attention: () => attention(large, length),
+  tile: () => tf.tile(large, [4, 1]),
+};
+const request = process.argv[2]!;
+if (request !== "tile") leave(8 << 20);
+console.log(messageOf(requests[request]!));
 if (attention(small, 256).join() !== expected) throw new Error("What came afterwards is wrong.");
