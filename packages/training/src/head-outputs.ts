@@ -3,9 +3,10 @@
 // C crops of one or two sizes, T tokens of all of them, N patches of a crop of the first size, M hidden ones
 // among them, D width.
 
-import { gatherRows, type Tensor2D, tf } from "@dinov2/tensor";
+import { gatherRows, type RandomStream, type Tensor2D, tf } from "@dinov2/tensor";
 import { type Crops, type DinoHead, type ForwardOptions, randomSamples, type Segment, segmentOffsets } from "@dinov2/vit";
 import type { Network } from "./network.ts";
+import type { Recipe } from "./recipe.ts";
 
 /** Rows that went through a head up to its prototypes. */
 export interface ProjectedRows {
@@ -54,6 +55,17 @@ export function headOutputs(
   const patches = project(ibotHead, patchFeatures);
   return { features, projected: [project(dinoHead, clsFeatures), headsOnHiddenOnly ? patches : hiddenAmong(patches, 0, maskIndices)] };
 }
+
+/** The class tokens [C, D] of crops of one size, as they are before the heads: the same beside crops of another size, or without. */
+export const classTokens = ({ backbone }: Network, crops: Crops, options: ForwardOptions): Tensor2D =>
+  packedFeatures(backbone, [crops], new Int32Array(0), options);
+
+/** How the student sees crops. The draws for those of one size do not depend on what else is seen. */
+export const withStochasticDepth = (random: RandomStream, { skipDropped }: Recipe["efficiency"]): ForwardOptions => ({
+  training: true,
+  random,
+  computeDropped: !skipDropped,
+});
 
 type Backbone = Network["backbone"];
 

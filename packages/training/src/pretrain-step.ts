@@ -7,6 +7,7 @@
 import { type Clipping, clipGradientsPerSubModule, parameterRates, updateTeacher } from "@dinov2/optim";
 import { accumulate, type RandomStream, type Tensor, tf, valueAndGradients } from "@dinov2/tensor";
 import type { TrainingBatch } from "./batch.ts";
+import { type KoleoTerm, koleoTerms } from "./koleo-term.ts";
 import { namedParameters } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import type { StepSettings } from "./schedules.ts";
@@ -69,11 +70,14 @@ export function stepGradients(
   random: RandomStream,
 ): StepGradients {
   const parts = [batch].flat() as TrainingBatch[];
+  const randoms = parts.map((_, i) => random.split(i));
   const targets = teacherTargets(state, parts, at.teacherTemperature, recipe);
+  const koleo = koleoTerms(state.student, parts, randoms, recipe);
   const losses: Record<string, tf.Scalar> = {};
   const gradients = new Map<string, Tensor>();
   parts.forEach((part, i) => {
-    const found = partGradients(state, part, targets.ofPart(i), recipe, { share: 1 / parts.length, random: random.split(i) });
+    const terms = { share: 1 / parts.length, koleo: koleo[i]! };
+    const found = partGradients(state, part, targets.ofPart(i), recipe, { ...terms, random: randoms[i]! });
     addTo(losses, found.losses);
     for (const [name, gradient] of found.gradients) {
       const sum = gradients.get(name);
@@ -88,11 +92,11 @@ function partGradients(
   part: TrainingBatch,
   targets: PartTargets,
   { loss, efficiency }: Pick<StepRecipe, "loss" | "efficiency">,
-  { share, random }: { readonly share: number; readonly random: RandomStream },
+  { random, ...terms }: { readonly share: number; readonly koleo: KoleoTerm; readonly random: RandomStream },
 ) {
   const { value, gradients, extras } = valueAndGradients(() => {
     const outputs = studentOutputs(student, part, random, efficiency);
-    const { losses, total } = partLosses(outputs, targets.probabilities, part, loss, share);
+    const { losses, total } = partLosses(outputs, targets.probabilities, part, loss, terms);
     targets.finish();
     return { value: total, extras: losses };
   }, namedParameters(student));

@@ -77,7 +77,9 @@ const loss = z.strictObject({
   koleoWeight: notNegative.default(0.1),
   /** Which global crops KoLeo reads: `both` as the released models were trained, `first` as the paper (B.1) says. */
   koleoCrops: z.enum(["both", "first"]).default("both"),
-  /** Images among which KoLeo looks for neighbours, as those of one GPU officially (train.batch_size_per_gpu); null for all of a part. */
+  /** What KoLeo looks for neighbours in when a step is taken in parts: the images of a part, as of one GPU officially, or all of the step. */
+  koleoOver: z.enum(["part", "step"]).default("part"),
+  /** At most so many of them at a time, as those of one GPU officially (train.batch_size_per_gpu); null for all. */
   koleoImages: z.int().min(2).nullable().default(null),
   /** The student's softmax temperature: `student_temp` of the official loss classes. */
   studentTemperature: positive.default(0.1),

@@ -76,12 +76,19 @@ describe("parseRecipe", () => {
   });
 
   it.each([
-    [{ accumulationSteps: 3 }, null, "efficiency.accumulationSteps is 3, expected a divisor of data.batchSize 8"],
-    [{ accumulationSteps: 8 }, null, "so a part is one image; expected at least 2"],
-    [{ accumulationSteps: 2 }, 8, "loss.koleoImages is 8, expected a divisor of the 4 images of a part"],
-    [{}, 3, "loss.koleoImages is 3, expected a divisor of data.batchSize 8"],
-  ])("refuses parts of a batch that are not equal: %j, KoLeo over %j", (efficiency, koleoImages, message) => {
-    expect(complaint({ data: { batchSize: 8 }, efficiency, loss: { koleoImages } })).toContain(message);
+    [{ accumulationSteps: 3 }, {}, "efficiency.accumulationSteps is 3, expected a divisor of data.batchSize 8"],
+    [{ accumulationSteps: 8 }, {}, /so a part is one image; expected at least 2, .*; or set loss\.koleoOver to step/],
+    [{ accumulationSteps: 2 }, { koleoImages: 8 }, /loss\.koleoImages is 8, expected a divisor of the 4 images of a part .*koleoOver to step/],
+    [{}, { koleoImages: 3 }, "loss.koleoImages is 3, expected a divisor of data.batchSize 8"],
+    [{ accumulationSteps: 3 }, { koleoOver: "step" }, "efficiency.accumulationSteps is 3, expected a divisor of data.batchSize 8"],
+    [{ accumulationSteps: 2 }, { koleoOver: "step", koleoImages: 3 }, "loss.koleoImages is 3, expected a divisor of data.batchSize 8"],
+  ])("refuses parts of a batch that are not equal: %j, with %j", (efficiency, loss, message) => {
+    expect(complaint({ data: { batchSize: 8 }, efficiency, loss })).toMatch(message);
+  });
+
+  it("takes parts of one image, and groups larger than a part, when KoLeo looks at all of the step", () => {
+    const { loss } = parseRecipe({ data: { batchSize: 8 }, efficiency: { accumulationSteps: 8 }, loss: { koleoOver: "step", koleoImages: 4 } });
+    expect(loss.koleoImages).toBe(4);
   });
 });
 

@@ -140,18 +140,25 @@ function misfits({ model, crops, schedule, loss, data, efficiency }: Recipe): st
   return [...found, ...unequalParts(loss, data.batchSize, efficiency.accumulationSteps)];
 }
 
-function unequalParts({ koleoWeight, koleoImages }: Recipe["loss"], batchSize: number, parts: number): string[] {
+function unequalParts({ koleoWeight, koleoOver, koleoImages }: Recipe["loss"], batchSize: number, parts: number): string[] {
   const part = batchSize / parts;
   if (!Number.isInteger(part)) {
     return [`efficiency.accumulationSteps is ${parts}, expected a divisor of data.batchSize ${batchSize}`];
   }
   if (koleoWeight === 0) return [];
-  if (koleoImages !== null && part % koleoImages !== 0) {
-    const of = parts > 1 ? `the ${part} images of a part (data.batchSize / efficiency.accumulationSteps)` : `data.batchSize ${batchSize}`;
+  const isOverParts = koleoOver === "part" && parts > 1;
+  const images = isOverParts ? part : batchSize;
+  if (koleoImages !== null && images % koleoImages !== 0) {
+    const of = isOverParts
+      ? `the ${part} images of a part (data.batchSize / efficiency.accumulationSteps); or set loss.koleoOver to step`
+      : `data.batchSize ${batchSize}`;
     return [`loss.koleoImages is ${koleoImages}, expected a divisor of ${of}`];
   }
-  if (part === 1 && parts > 1) {
-    return [`efficiency.accumulationSteps is ${parts}, so a part is one image; expected at least 2, since KoLeo needs a nearest neighbour`];
+  if (isOverParts && part === 1) {
+    return [
+      `efficiency.accumulationSteps is ${parts}, so a part is one image; expected at least 2, since KoLeo needs a nearest neighbour; ` +
+        "or set loss.koleoOver to step",
+    ];
   }
   return [];
 }

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseRecipe } from "./recipe.ts";
@@ -14,11 +13,12 @@ import {
   stepOfCheckpoint,
   warmStartPath,
 } from "./run-folder.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 describe("a run folder", () => {
   let run: string;
   beforeEach(async () => {
-    run = await mkdtemp(join(tmpdir(), "run-"));
+    run = await temporaryFolder();
   });
 
   it("may be new or empty to start a run", async () => {
@@ -49,6 +49,7 @@ describe("a run folder", () => {
     await expect(requireSameRecipe(run, parseRecipe({ efficiency: { accumulationSteps: 2 } }))).rejects.toThrow(
       /efficiency\.accumulationSteps: 1 → 2/,
     );
+    await expect(requireSameRecipe(run, parseRecipe({ loss: { koleoOver: "step" } }))).rejects.toThrow(/loss\.koleoOver: "part" → "step"/);
   });
 
   it("may hold what a killed start left", async () => {

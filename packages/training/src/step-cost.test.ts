@@ -27,6 +27,16 @@ describe("the cost of a step", () => {
     expect(at(0.3) / at(0)).toBeCloseTo(1 - 0.99 * 0.84 * (1 - 447 / 640), 2);
   });
 
+  it("has one more forward pass of the global crops when KoLeo looks beyond a part", () => {
+    const at = (koleoOver: "part" | "step", accumulationSteps: number, koleoWeight = 0.1) =>
+      stepFlops(parseRecipe({ model: { dropPathRate: 0 }, data: { batchSize: 4 }, loss: { koleoOver, koleoWeight }, efficiency: { accumulationSteps } }));
+    // By hand: 24 blocks of 12.6 M weights on 394 tokens are 238 GFLOP an image, 6.6 less as the last feed-forward layer reads 2 of
+    // them, 7.6 more with attention.
+    expect((at("step", 2) - at("part", 2)) / 4 / 1e9).toBeCloseTo(239, -1);
+    expect(at("step", 1)).toBe(at("part", 1));
+    expect(at("step", 2, 0)).toBe(at("part", 2, 0));
+  });
+
   it("grows in proportion to the batch, where stochastic depth does not round it to whole crops", () => {
     const cost = (batchSize: number) => stepFlops(parseRecipe({ model: { dropPathRate: 0 }, data: { batchSize } }));
     expect(cost(64) / cost(16)).toBeCloseTo(4, 10);

@@ -3,6 +3,7 @@
 // n tokens of a sequence, D width, H hidden width of the feed-forward layer, K prototypes.
 
 import { dropPathRates, ffnHiddenWidth, keptCount, type VisionTransformerConfig } from "@dinov2/vit";
+import { koleoSpansParts } from "./koleo-term.ts";
 import { backboneConfig } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -20,13 +21,14 @@ export function cropTokens({ model, crops }: Pick<Recipe, "model" | "crops">) {
 }
 
 /**
- * Floating-point operations of the matrix products of one step on one device: the teacher's forward pass, and the student's
- * forward and backward (twice a forward), without what stochastic depth leaves out. Everything else is not counted.
+ * Floating-point operations of the matrix products of one step on one device: the teacher's forward pass, the student's forward and
+ * backward (twice a forward), and its forward pass for KoLeo where that looks beyond a part; without what stochastic depth leaves
+ * out. Everything else is not counted.
  */
 export function stepFlops(recipe: Recipe): number {
   const config = backboneConfig(recipe);
   const { globalTokens, localTokens } = cropTokens(recipe);
-  const { crops, data, heads, efficiency } = recipe;
+  const { crops, data, heads, loss, efficiency } = recipe;
   const images = data.batchSize;
   const patches = patchRowsPerImage(recipe);
   const globals = { count: 2 * images, tokens: globalTokens, read: 1 + patches / 2 };
@@ -39,7 +41,8 @@ export function stepFlops(recipe: Recipe): number {
   const computed = { ...config, dropPathRate: computedDropRate(recipe) };
   const backbone = backboneFlops(computed, globals) + backboneFlops(computed, locals);
   const passes = efficiency.recomputeBlocks ? 4 : 3;
-  return teacher + passes * backbone + 3 * (headsOfGlobals + locals.count * clsRow);
+  const ahead = koleoSpansParts(loss, efficiency.accumulationSteps) ? backboneFlops(computed, { ...globals, read: 1 }) : 0;
+  return teacher + ahead + passes * backbone + 3 * (headsOfGlobals + locals.count * clsRow);
 }
 
 /** The rate of stochastic depth as far as it saves work. */

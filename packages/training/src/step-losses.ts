@@ -1,13 +1,14 @@
-// The loss of one part of a step: which rows of student and teacher are compared, what each comparison counts, and KoLeo. The
-// formulas are in `@dinov2/losses`; the step that takes the gradient is in `pretrain-step.ts`.
+// The loss of one part of a step: which rows of student and teacher are compared, and what each comparison counts. The formulas
+// are in `@dinov2/losses`, KoLeo's part in `koleo-term.ts`; the step that takes the gradient is in `pretrain-step.ts`.
 //
 // B images of the part; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images'
 // second, …; M hidden patches in all 2B crops; D width.
 
-import { koleoLoss, pairedRowsLoss, type RowPair, type TargetProbabilities } from "@dinov2/losses";
+import { pairedRowsLoss, type RowPair, type TargetProbabilities } from "@dinov2/losses";
 import { type RandomStream, type Tensor1D, type Tensor2D, tf } from "@dinov2/tensor";
 import type { TrainingBatch } from "./batch.ts";
-import { headOutputs, type ProjectedRows, splitRows } from "./head-outputs.ts";
+import { headOutputs, type ProjectedRows, splitRows, withStochasticDepth } from "./head-outputs.ts";
+import type { KoleoTerm } from "./koleo-term.ts";
 import type { Network } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -21,14 +22,13 @@ export function studentOutputs(
   student: Network,
   batch: TrainingBatch,
   random: RandomStream,
-  { packCrops, headsOnHiddenOnly, skipDropped, recomputeBlocks }: Recipe["efficiency"],
+  efficiency: Recipe["efficiency"],
 ): StudentOutputs {
+  const { packCrops, headsOnHiddenOnly, recomputeBlocks } = efficiency;
   const { globalCrops, localCrops, masks, maskIndices } = batch;
   const crops = [{ images: globalCrops, masks }, ...(localCrops ? [{ images: localCrops }] : [])];
-  // With stochastic depth.
-  const draws = { training: true, random, computeDropped: !skipDropped };
   const ways = { packCrops, headsOnHiddenOnly, recompute: recomputeBlocks };
-  const { features, projected } = headOutputs(student, crops, maskIndices, { ...draws, ...ways });
+  const { features, projected } = headOutputs(student, crops, maskIndices, { ...withStochasticDepth(random, efficiency), ...ways });
   const [globalFeatures] = splitRows(features, globalCrops.shape[0]);
   return { projected, globalFeatures };
 }
@@ -91,22 +91,13 @@ function headLoss(
   return paired.total;
 }
 
-/** Each view by itself: two views of one image would be each other's nearest neighbours. */
-function koleo(globalFeatures: Tensor2D, { koleoWeight, koleoCrops, koleoImages }: Recipe["loss"], share: number): tf.Scalar {
-  const views = tf.split(globalFeatures, 2) as Tensor2D[]; // 2 × [B, D]
-  const used = koleoCrops === "both" ? views : views.slice(0, 1);
-  const groups = koleoImages === null ? 1 : views[0]!.shape[0] / koleoImages;
-  const losses = used.flatMap((view) => (tf.split(view, groups) as Tensor2D[]).map((images) => koleoLoss(images)));
-  return tf.mul(tf.addN(losses), (share * koleoWeight) / groups);
-}
-
 /** The losses by name, each as it counts in the total of the step, and their sum. */
 export function partLosses(
   { projected, globalFeatures }: StudentOutputs,
   targets: TargetProbabilities,
   batch: TrainingBatch,
   recipe: Recipe["loss"],
-  share: number,
+  { share, koleo }: { readonly share: number; readonly koleo: KoleoTerm },
 ): { losses: Record<string, tf.Scalar>; total: tf.Scalar } {
   const losses: Record<string, tf.Scalar> = {};
   const parts: tf.Scalar[] = [];
@@ -118,6 +109,6 @@ export function partLosses(
     if (own.length > 0) parts.push(headLoss(part, firstRow, own, targets, recipe.studentTemperature, losses));
     firstRow = end;
   }
-  if (recipe.koleoWeight > 0) parts.push((losses.koleo_loss = koleo(globalFeatures, recipe, share)));
+  if (recipe.koleoWeight > 0) parts.push((losses.koleo_loss = koleo(globalFeatures)));
   return { losses, total: tf.addN(parts) };
 }

@@ -87,6 +87,7 @@ describe("the count of a step's memory", () => {
     ["SwiGLU and registers", { ...small, model: { ...small.model, ffnLayer: "swiglufused", registerTokens: 4 } }],
     ["two heads of many prototypes, Sinkhorn-Knopp", manyPrototypes],
     ["two parts of a batch", { ...manyPrototypes, efficiency: { accumulationSteps: 2 } }],
+    ["KoLeo over two parts", { ...manyPrototypes, loss: { koleoOver: "step" }, efficiency: { accumulationSteps: 2 } }],
     ["blocks that are run again", { ...small, model: { ...small.model, depth: 6 }, efficiency: { recomputeBlocks: true } }],
     ["dropped samples computed", { ...small, model: { ...small.model, dropPathRate: 0.4 }, efficiency: { skipDropped: false } }],
     ["a large network on few small crops", largeNetwork],

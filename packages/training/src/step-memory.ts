@@ -6,6 +6,7 @@
 
 import { prototypeLossRows } from "@dinov2/tensor";
 import { dropPathRates, ffnHiddenWidth, isSwiglu, keptCount, type VisionTransformerConfig } from "@dinov2/vit";
+import { koleoSpansParts } from "./koleo-term.ts";
 import { backboneConfig, parameterCounts } from "./network.ts";
 import type { Recipe } from "./recipe.ts";
 import { computedDropRate, cropTokens, patchRowsPerImage } from "./step-cost.ts";
@@ -45,8 +46,10 @@ export function stepMemory(recipe: Recipe, precision: Precision): StepMemory {
   const heads = headMemory(ofPart, precision, recipe.teacher.sinkhornOver === "step" ? parts : 1);
   const activations = embedding + blocks + heads.activations;
   const batch = batchBytes(recipe);
+  // The pass ahead for KoLeo keeps less than the teacher's targets and a part's activations; what stays of it is a row for each global crop.
+  const koleo = koleoSpansParts(recipe.loss, parts) ? float * 2 * recipe.data.batchSize * backboneConfig(recipe).embedDim : 0;
   // With parts, the targets of all are there to the end, and the gradients of those before.
-  const kept = parts > 1 ? all + heads.held : 0;
+  const kept = parts > 1 ? all + heads.held + koleo : 0;
   const phases = [
     heads.teacher,
     kept + activations + heads.held * (parts > 1 ? 0 : 1) + heads.part + heads.gradientsOfPrototypes,
