@@ -47,7 +47,7 @@ it.runIf(process.env.DINOV2_GOLDEN === undefined)("the committed fixtures hold a
  * an eighth of 2^15, the ratio of the two roundings. Losses, targets and the optimiser stay in float32, and within its tolerance.
  */
 const bf16Allowance = 4096;
-const networkGroups: readonly string[] = ["vit", "crops", "drop_path", "dino_head", "ssl"];
+const networkGroups: readonly string[] = ["vit", "crops", "drop_path", "dino_head", "ssl", "eval_seg", "eval_depth"];
 let reducedPrecision = false;
 const allowanceOf = (group: string) => (reducedPrecision && networkGroups.includes(group) ? bf16Allowance : 1);
 

@@ -1,6 +1,6 @@
 // The one resize of maps of numbers: features, logits, depths. Legend: B maps, h × w places in, H × W places out, C channels.
 
-import { tf } from "@dinov2/tensor";
+import { fullPrecision, tf } from "@dinov2/tensor";
 
 export interface BilinearOptions {
   /** Corner places keep their place, and those between are spread evenly; else places are squares that cover the same area. */
@@ -12,6 +12,7 @@ export interface BilinearOptions {
  * `torch.nn.functional.interpolate(mode="bilinear")`.
  *
  * Two products with matrices of at most two numbers a row. TF.js' own op has a gradient that forgets where the centres are.
+ * In float32 on an engine that multiplies in bfloat16 too: nothing is learned here that would get used to the rounding.
  */
 export function resizeBilinear(maps: tf.Tensor4D, [height, width]: readonly [number, number], options: BilinearOptions = {}): tf.Tensor4D {
   const [, h, w] = maps.shape;
@@ -19,9 +20,9 @@ export function resizeBilinear(maps: tf.Tensor4D, [height, width]: readonly [num
   return tf.tidy(() => {
     const [batch, , , channels] = maps.shape;
     const rows = tf.reshape(maps, [batch, h, w * channels]);
-    const high = tf.matMul(interpolation(h, height, options), rows); // [B, H, w C]
+    const high = fullPrecision(() => tf.matMul(interpolation(h, height, options), rows)); // [B, H, w C]
     const columns = tf.reshape(high, [batch * height, w, channels]);
-    const wide = tf.matMul(interpolation(w, width, options), columns); // [B H, W, C]
+    const wide = fullPrecision(() => tf.matMul(interpolation(w, width, options), columns)); // [B H, W, C]
     return tf.reshape(wide, [batch, height, width, channels]);
   });
 }
