@@ -1,14 +1,14 @@
 // A collated batch of `@dinov2/data`, which knows no tensors, as the tensors of a step.
 //
-// B images; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images' second, …;
+// B images of C channels; 2 global crops of each, L local ones, stacked crop by crop: all images' first, all images' second, …;
 // N patches of a global crop, M hidden ones in all 2B crops.
 
 import type { Batch } from "@dinov2/data";
 import { type Tensor1D, type Tensor2D, type Tensor4D, tf } from "@dinov2/tensor";
 
 export interface TrainingBatch {
-  readonly globalCrops: Tensor4D; // [2B, 3, S, S]
-  readonly localCrops: Tensor4D | null; // [L·B, 3, s, s]
+  readonly globalCrops: Tensor4D; // [2B, C, S, S]
+  readonly localCrops: Tensor4D | null; // [L·B, C, s, s]
   readonly masks: Tensor2D; // [2B, N] bool, true = hidden from the student
   readonly maskIndices: Int32Array; // [M] into the 2B·N patches
   readonly maskWeights: Tensor1D; // [M], 1 / (hidden patches of the crop)
