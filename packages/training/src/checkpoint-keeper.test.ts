@@ -1,16 +1,15 @@
-import { mkdtemp, readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { useBackend } from "@dinov2/tensor";
 import { expect, it } from "vitest";
 import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { checkpointName, checkpointsPath } from "./run-folder.ts";
 import { tinyRecipe } from "./testing.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 it("lets no checkpoint go for one after steps that were not finite, whose weights may be spoilt", async () => {
   await useBackend({ name: "cpu" });
-  const run = await mkdtemp(join(tmpdir(), "run-"));
+  const run = await temporaryFolder();
   const state = createTrainingState(tinyRecipe());
   const identity = { seed: 0, data: { source: "images", images: 12, namesHash: "abc" } };
   const rule = { keep: 1, keepEverySteps: null, keepBest: false };

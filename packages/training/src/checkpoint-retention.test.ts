@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { useBackend } from "@dinov2/tensor";
 import { describe, expect, it } from "vitest";
@@ -7,6 +6,7 @@ import { saveCheckpoint } from "./checkpoint.ts";
 import { dispensable, removeDispensable } from "./checkpoint-retention.ts";
 import { checkpointName, checkpointsPath } from "./run-folder.ts";
 import { tinyRecipe } from "./testing.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 
 const lastTwo = { keep: 2, keepEverySteps: null, keepBest: false };
@@ -41,7 +41,7 @@ describe("removeDispensable", () => {
   it("looks into the checkpoints up to a step, and leaves later ones and other folders alone", async () => {
     await useBackend({ name: "cpu" });
     const state = createTrainingState(tinyRecipe());
-    const run = await mkdtemp(join(tmpdir(), "run-"));
+    const run = await temporaryFolder();
     const data = { source: "images", images: 12, namesHash: "abc" };
     for (const entry of [...entries, { step: 90, ...top1(99) }]) await saveCheckpoint(run, state, { ...entry, seed: 0, data });
     await writeFile(join(checkpointsPath(run), checkpointName(4), "state.json"), "{"); // not a reason to fail

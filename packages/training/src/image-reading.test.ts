@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { imagenetNormalization } from "@dinov2/data";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { imageReading, imageReadingOf } from "./image-reading.ts";
 import { parseRecipe } from "./recipe.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 it("images are read as ImageNet's, or as the recipe says", () => {
   expect(imageReading(parseRecipe({}))).toEqual({ channels: 3, fullScale: 65535, ...imagenetNormalization });
@@ -14,8 +14,7 @@ it("images are read as ImageNet's, or as the recipe says", () => {
 });
 
 it("an evaluation finds it in the run folder, and nothing beside weights alone", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "dinov2-reading-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder();
   expect(await imageReadingOf(folder)).toEqual({});
   expect(await imageReadingOf(join(folder, "model.safetensors"))).toEqual({});
   await writeFile(join(folder, "config.json"), JSON.stringify({ model_type: "dinov2" }));

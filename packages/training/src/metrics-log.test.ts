@@ -1,10 +1,10 @@
-import { appendFile, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { appendFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { MetricsLog, readMetrics } from "./metrics-log.ts";
 import { interceptFileOperations, noSpace } from "./testing-files.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 describe("MetricsLog", () => {
   let path: string;
@@ -16,7 +16,7 @@ describe("MetricsLog", () => {
   };
   beforeEach(async () => {
     warnings = [];
-    path = join(await mkdtemp(join(tmpdir(), "metrics-")), "metrics.jsonl");
+    path = join(await temporaryFolder(), "metrics.jsonl");
   });
 
   it("writes one JSON object a line", async () => {

@@ -1,9 +1,9 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "@dinov2/foundation";
 import { beforeAll, describe, expect, it } from "vitest";
 import { listRecipes, loadRecipe, parseRecipe, recipeDifferences } from "./recipe.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 const complaint = (settings: unknown) => {
   try {
@@ -95,7 +95,7 @@ describe("parseRecipe", () => {
 describe("loadRecipe", () => {
   let file: string;
   beforeAll(async () => {
-    file = join(await mkdtemp(join(tmpdir(), "recipe-")), "mine.yaml");
+    file = join(await temporaryFolder(), "mine.yaml");
     await writeFile(file, "# mine\ndata: { batchSize: 8 }\nmodel: { size: small }\n");
   });
 
@@ -154,14 +154,14 @@ describe("loadRecipe", () => {
 
   it("takes null where a key may have none, and an empty recipe file as all defaults", async () => {
     expect((await loadRecipe(file, ["model.embedDim=null"])).model.embedDim).toBeNull();
-    const empty = join(await mkdtemp(join(tmpdir(), "recipe-")), "empty.yaml");
+    const empty = join(await temporaryFolder(), "empty.yaml");
     await writeFile(empty, "# nothing\n");
     expect(await loadRecipe(empty)).toEqual(parseRecipe({}));
     expect((await loadRecipe(empty, ["model.size=small"])).model.size).toBe("small");
   });
 
   it("refuses a section that is no group of keys, with or without a change in it", async () => {
-    const odd = join(await mkdtemp(join(tmpdir(), "recipe-")), "odd.yaml");
+    const odd = join(await temporaryFolder(), "odd.yaml");
     for (const text of ["model: small\n", "- model\n", "small\n"]) {
       await writeFile(odd, text);
       await expect(loadRecipe(odd)).rejects.toThrow("expected a group of keys");

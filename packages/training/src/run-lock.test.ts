@@ -1,15 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { lockRun } from "./run-lock.ts";
 import { interceptFileOperations, noSpace } from "./testing-files.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 let run: string;
 let path: string;
 beforeEach(async () => {
-  run = await mkdtemp(join(tmpdir(), "run-"));
+  run = await temporaryFolder();
   path = join(run, "run.lock");
 });
 

@@ -1,7 +1,7 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLayersModel, tf, useBackend } from "../index.ts";
 
 /** Two sums of colours and, of the second, a difference by a dense layer: as Keras' converter writes such a model. */
@@ -35,8 +35,12 @@ const bytes = Buffer.concat([
   Buffer.from([6]),
 ]);
 
+let root: string;
+beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), "dinov2-layers-"))));
+afterAll(() => rm(root, { recursive: true }));
+
 async function folderWith(model: object, shards: Readonly<Record<string, Buffer>>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "dinov2-layers-"));
+  const folder = await mkdtemp(join(root, "case-"));
   await writeFile(join(folder, "model.json"), JSON.stringify(model));
   for (const [name, content] of Object.entries(shards)) await writeFile(join(folder, name), content);
   return folder;

@@ -1,10 +1,10 @@
 // The file is decoded here by the formats' descriptions, apart from the code that writes it: bit by bit for the checksum, field by
 // field for the protocol buffers.
 
-import { mkdtemp, readdir, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../testing-folder.ts";
 import { crc32c } from "./crc32c.ts";
 import { EventFile } from "./event-file.ts";
 
@@ -80,7 +80,7 @@ async function readEvents(folder: string) {
 }
 
 describe("EventFile", () => {
-  const newFolder = async () => join(await mkdtemp(join(tmpdir(), "events-")), "tensorboard");
+  const newFolder = async () => join(await temporaryFolder(), "tensorboard");
   /** session_log { status: START }, at the first step to come. */
   const start = (step: number) => [[2, step], [7, "\u0008\u0001"]];
   const unexpected = (message: string) => expect.unreachable(message);
