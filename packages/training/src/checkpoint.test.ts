@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { openSafetensors, RandomStream, tf, useBackend } from "@dinov2/tensor";
@@ -11,6 +10,7 @@ import { pretrainStep } from "./pretrain-step.ts";
 import { createSchedules } from "./schedules.ts";
 import { noiseBatch, tinyRecipe } from "./testing.ts";
 import { interceptFileOperations, noSpace } from "./testing-files.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
 
 const data = { source: "images", images: 12, namesHash: "abc" };
@@ -33,7 +33,7 @@ async function train(state: TrainingState, recipe = tinyRecipe(), from = 0, to =
 describe("a checkpoint", () => {
   let run: string;
   beforeEach(async () => {
-    run = await mkdtemp(join(tmpdir(), "run-"));
+    run = await temporaryFolder();
   });
 
   it.each(["centering", "sinkhorn-knopp"] as const)(
@@ -128,7 +128,7 @@ describe("a checkpoint", () => {
     let state: TrainingState;
     beforeAll(async () => {
       state = createTrainingState(tinyRecipe());
-      folder = await saveCheckpoint(await mkdtemp(join(tmpdir(), "run-")), state, info(4));
+      folder = await saveCheckpoint(await temporaryFolder(), state, info(4));
     });
     afterAll(() => disposeTrainingState(state));
 

@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isPartial } from "@dinov2/foundation";
@@ -15,13 +15,14 @@ import { pretrain, type PretrainOptions } from "./pretrain.ts";
 import { checkpointsPath, checkpointsToTry, latestPath, metricsPath } from "./run-folder.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
 import { interceptFileOperations, noSpace } from "./testing-files.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 const recipe = tinyRecipe({ schedule: { steps: 10 }, checkpoint: { everySteps: 2 }, data: { batchSize: 2 } });
 
 let images: string;
 beforeAll(async () => {
   await useBackend({ name: "wasm" });
-  images = await mkdtemp(join(tmpdir(), "images-"));
+  images = await temporaryFolder();
   await writeImages(images, 6);
 });
 
@@ -38,7 +39,7 @@ async function pretendedDisk(): Promise<Disk> {
     if (isFull && (name === "piece" || name === "appendFile")) throw noSpace();
   });
   onTestFinished(() => operations.restore());
-  const folder = await mkdtemp(join(tmpdir(), "disk-"));
+  const folder = await temporaryFolder();
   return { folder, fill: () => void (isFull = true), free: () => void (isFull = false) };
 }
 

@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { InputError, tf, useBackend } from "@dinov2/tensor";
 import type { VisionTransformer } from "@dinov2/vit";
@@ -10,18 +9,19 @@ import type { Recipe } from "./recipe.ts";
 import type { WatchEvent } from "./watch/run-watch.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
 import { interceptFileOperations } from "./testing-files.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 
 let images: string;
 let out: string;
 
 beforeAll(async () => {
   await useBackend({ name: "cpu" });
-  images = await mkdtemp(join(tmpdir(), "images-"));
+  images = await temporaryFolder();
   await writeImages(images, 10);
 });
 
 beforeEach(async () => {
-  out = join(await mkdtemp(join(tmpdir(), "run-")), "run");
+  out = join(await temporaryFolder(), "run");
 });
 
 const run = (recipe: Recipe, more: Partial<PretrainOptions> = {}) => pretrain({ recipe, data: images, out, ...more });
@@ -153,7 +153,7 @@ describe("pretrain", () => {
   });
 
   it("leaves out an image that cannot be decoded, names it, and counts it", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    const folder = await temporaryFolder();
     await writeImages(folder, 24);
     await writeFile(join(folder, "broken.png"), "not a picture");
     const skipped: string[] = [];
@@ -231,13 +231,13 @@ describe("pretrain refuses, and writes nothing, when", () => {
 
   it("the images are missing, none, or fewer than a batch", async () => {
     await refused(tinyRecipe(), { data: "/nowhere" }, /\/nowhere/);
-    await refused(tinyRecipe(), { data: await mkdtemp(join(tmpdir(), "empty-")) }, /is empty/);
+    await refused(tinyRecipe(), { data: await temporaryFolder() }, /is empty/);
     await refused(tinyRecipe({ data: { batchSize: 11 } }), {}, /has 10 images, expected at least data\.batchSize 11/);
     await nothingWritten();
   });
 
   it("no image can be decoded", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    const folder = await temporaryFolder();
     for (let i = 0; i < 6; i++) await writeFile(join(folder, `${i}.png`), "not a picture");
     await refused(tinyRecipe(), { data: folder }, /cannot be used/);
     await nothingWritten();
@@ -273,10 +273,10 @@ describe("pretrain refuses, and writes nothing, when", () => {
     const other = tinyRecipe({ schedule: { steps: 4 }, masking: { probability: 0.4 } });
     await refused(other, { resume: true }, /masking\.probability: 0\.5 → 0\.4/);
     await refused(other, { resume: true }, /schedule\.steps: 2 → 4/);
-    const folder = await mkdtemp(join(tmpdir(), "images-"));
+    const folder = await temporaryFolder();
     await writeImages(folder, 12);
     await refused(recipe, { resume: true, data: folder }, /the run saw 10 images.*has 12/);
-    const renamed = await mkdtemp(join(tmpdir(), "images-"));
+    const renamed = await temporaryFolder();
     await writeImages(renamed, 9);
     await copyFile(join(images, "image-009.png"), join(renamed, "other.png"));
     await refused(recipe, { resume: true, data: renamed }, /has 10 or other names/);

@@ -1,7 +1,5 @@
 // Every setting of a recipe reaches the part that it is for: each has a value here that is not its default.
 
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tf, useBackend } from "@dinov2/tensor";
 import { expect, it } from "vitest";
@@ -10,6 +8,7 @@ import { backboneConfig, namedParameters } from "./network.ts";
 import { pretrain } from "./pretrain.ts";
 import { parseRecipe, type Recipe, recipeKeys } from "./recipe.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 import { createTrainingState, disposeTrainingState } from "./training-state.ts";
 import { RunWatch, type WatchEvent } from "./watch/run-watch.ts";
 
@@ -141,11 +140,11 @@ function observed<T extends object>(part: T, read: Set<string>, prefix = ""): T 
 
 it("a run reads every key there is, in one of its ways", async () => {
   await useBackend({ name: "cpu" });
-  const images = await mkdtemp(join(tmpdir(), "images-"));
+  const images = await temporaryFolder();
   for (const label of ["one", "other"]) await writeImages(join(images, label), 8);
   const read = new Set<string>();
   const run = async (recipe: Recipe) =>
-    pretrain({ recipe: observed(recipe, read), data: images, out: join(await mkdtemp(join(tmpdir(), "run-")), "run") });
+    pretrain({ recipe: observed(recipe, read), data: images, out: join(await temporaryFolder(), "run") });
 
   await run(tinyRecipe({ schedule: { steps: 2 }, checkpoint: { everySteps: 1, keep: 1 }, watch: { knnEverySteps: 1 } }));
   const head = { prototypes: 16, layers: 2, hiddenDim: 16, bottleneckDim: 8 };

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InputError, openSafetensors, RandomStream, tf, useBackend } from "@dinov2/tensor";
@@ -9,19 +8,18 @@ import { moduleSpecs, namedParameters } from "./network.ts";
 import { pretrain, type PretrainOptions } from "./pretrain.ts";
 import { type Recipe, type RecipeInput } from "./recipe.ts";
 import { tinyRecipe, writeImages } from "./testing.ts";
+import { temporaryFolder } from "./testing-folder.ts";
 import { createTrainingState, disposeTrainingState, type TrainingState } from "./training-state.ts";
 import { prepareWarmStart, type WarmStart, type WarmStartReport } from "./warm-start.ts";
 
 let images: string;
 let first: string; // a run of `tinyRecipe`: 16-pixel crops in patches of 4
 
-const folder = () => mkdtemp(join(tmpdir(), "warm-start-"));
-
 beforeAll(async () => {
   await useBackend({ name: "cpu" });
-  images = await folder();
+  images = await temporaryFolder();
   await writeImages(images, 8);
-  first = join(await folder(), "first");
+  first = join(await temporaryFolder(), "first");
   await pretrain({ recipe: tinyRecipe({ schedule: { steps: 2, warmupSteps: 0 } }), data: images, out: first });
 });
 
@@ -48,7 +46,7 @@ async function complaint(changes: RecipeInput, start: WarmStart): Promise<string
 }
 
 async function savedModel(changes: Partial<VisionTransformerConfig>): Promise<string> {
-  const path = join(await folder(), "model.safetensors");
+  const path = join(await temporaryFolder(), "model.safetensors");
   const usual = { embedDim: 12, depth: 1, numHeads: 2, patchSize: 4, imageSize: 16 };
   const model = VisionTransformer.create(vitConfig("tiny", { ...usual, ...changes }), RandomStream.fromSeed(5));
   await saveModel(path, model);
@@ -95,7 +93,7 @@ describe("a warm start from a run", () => {
   });
 
   it("starts a run, which says what it started from", async () => {
-    const out = join(await folder(), "second");
+    const out = join(await temporaryFolder(), "second");
     const recipe = tinyRecipe({ crops: { globalSize: 24 }, schedule: { steps: 1, warmupSteps: 0 }, model: { pretrained: true } });
     let report: WarmStartReport | null = null;
     await pretrain({ recipe, data: images, out, init: { model: first }, onStart: ({ warmStart }) => (report = warmStart) });
@@ -106,7 +104,7 @@ describe("a warm start from a run", () => {
   });
 
   it("that was killed before the recipe was there is started again, and leaves nothing when that is without weights", async () => {
-    const out = await folder();
+    const out = await temporaryFolder();
     await writeFile(join(out, "warm-start.json"), "{}");
     const recipe = tinyRecipe({ schedule: { steps: 1, warmupSteps: 0 } });
     await pretrain({ recipe, data: images, out });
@@ -186,7 +184,7 @@ describe("a warm start refuses", () => {
     ["by its absence, a recipe that needs it", { recipe: tinyRecipe({ model: { pretrained: true } }) }, /name them with --init/],
     ["a path without a model", { init: { model: "/nowhere" } }, /No model at \/nowhere/],
   ])("%s, and nothing is written", async (_, options, words) => {
-    const out = join(await folder(), "run");
+    const out = join(await temporaryFolder(), "run");
     await expect(pretrain({ recipe: tinyRecipe(), data: images, out, ...options })).rejects.toThrow(words);
     expect(await readdir(out).catch(() => [])).toEqual([]);
   });
