@@ -5,11 +5,13 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { RandomStream } from "@dinov2/foundation";
 import sharp, { type Sharp } from "sharp";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ImageDataset } from "../datasets/dataset.ts";
 import { openDataset } from "../datasets/open-dataset.ts";
 import { makeTar } from "../datasets/tar/testing.ts";
 import { temporaryFolder, withPngSize } from "../testing.ts";
 import { loadEvalImages } from "./eval-loader.ts";
+import { createLoader } from "./loader.ts";
 
 const [count, shards, side] = [10_000, 10, 40];
 
@@ -69,39 +71,84 @@ function bomb(bytes: Buffer, random: RandomStream): Buffer {
   return bytes;
 }
 
-it(`${count} damaged images: every one is used or counted, and memory stays bounded`, { timeout: 900_000 }, async () => {
-  const random = RandomStream.fromSeed(0);
-  const whole = await wholeImages();
-  const folder = await temporaryFolder({});
-  const kinds = new Set<string>();
-  for (let shard = 0; shard < shards; shard++) {
-    const entries = Array.from({ length: count / shards }, (_, i) => {
-      const [kind, content] = damage(whole[random.integer(whole.length)]!, random);
-      kinds.add(kind);
-      return { name: `${i}.jpg`, content };
-    });
-    await writeFile(join(folder, `s-${shard}.tar`), makeTar(entries));
-  }
-  const dataset = await openDataset(join(folder, `s-{0..${shards - 1}}.tar`));
-  expect([dataset.length, kinds.size]).toEqual([count, 6]);
+interface Verdicts {
+  readonly used: Set<string>;
+  /** With the reasons. */
+  readonly skipped: Map<string, string>;
+}
 
-  const skipped = new Map<string, string>();
-  const used = new Set<string>();
+/** Fills the verdicts, and looks at the memory after each batch. */
+type Load = (dataset: ImageDataset, verdicts: Verdicts, look: () => void) => Promise<void>;
+
+const shared = { batchSize: 250, workers: 2, maxSkippedShare: 1, pixelLimit: 1 << 20 };
+const allFinite = (values: Float32Array) => values.every((value) => Number.isFinite(value));
+
+const evaluate: Load = async (dataset, { used, skipped }, look) => {
   const onSkip = (name: string, reason: string) => skipped.set(name, reason);
-  let peak = 0;
-  const before = process.memoryUsage.rss();
-  const options = { batchSize: 250, resizeSize: 16, cropSize: 16, workers: 2, maxSkippedShare: 1, pixelLimit: 1 << 20, onSkip };
-  for await (const { images, names } of loadEvalImages(dataset, options)) {
+  for await (const { images, names } of loadEvalImages(dataset, { ...shared, resizeSize: 16, cropSize: 16, onSkip })) {
     for (const name of names) used.add(name);
-    expect(images.every((value) => Number.isFinite(value))).toBe(true);
-    peak = Math.max(peak, process.memoryUsage.rss() - before);
+    expect(allFinite(images)).toBe(true);
+    look();
   }
-  expect(used.size + skipped.size).toBe(count);
-  expect([...used].filter((name) => skipped.has(name))).toEqual([]);
-  // A hole or a flip in the pixels of a JPEG leaves a picture; a cut never does.
-  expect(skipped.size).toBeGreaterThan(count / 3);
-  expect(used.size).toBeGreaterThan(count / 10);
-  for (const reason of skipped.values()) expect(reason).toMatch(/^(is empty|is not a readable|cannot be decoded|[\d?]+ x [\d?]+ pixels)/);
-  // Two threads of two pictures of a million pixels each, and what the decoders hold beside them.
-  expect(peak).toBeLessThan(400 << 20);
+};
+
+/** A pass: every image in its place, or another one that is usable. */
+const train: Load = async (dataset, { used, skipped }, look) => {
+  const multiCrop = { globalSize: 16, localSize: 8, localCount: 2 };
+  const onSkip = (name: string, reason: string) => {
+    expect(skipped.has(name)).toBe(false);
+    skipped.set(name, reason);
+  };
+  const loader = createLoader({ ...shared, dataset, seed: 0, multiCrop, masking: { patchSize: 8 }, onSkip });
+  onTestFinished(() => loader.close());
+  for await (const batch of loader) {
+    for (const name of batch.sampleNames) used.add(name);
+    expect(batch.sampleNames).toHaveLength(shared.batchSize);
+    expect(allFinite(batch.globalCrops.data) && allFinite(batch.localCrops.data)).toBe(true);
+    loader.recycle(batch);
+    look();
+    if (loader.stats().images >= dataset.length) break;
+  }
+  expect(loader.stats().skippedImages).toBe(skipped.size);
+};
+
+beforeEach(() => void vi.stubEnv("DINOV2_CACHE", ""));
+afterEach(() => void vi.unstubAllEnvs());
+
+/** Of the loader that came first. Not its reasons: decoders of one process share one text of what went wrong last. */
+let usable: string[] | undefined;
+
+describe.each<[string, Load]>([["evaluation", evaluate], ["training", train]])("the %s loader", (_, load) => {
+  it(`uses or counts every one of ${count} damaged images, and memory stays bounded`, { timeout: 900_000 }, async () => {
+    const random = RandomStream.fromSeed(0);
+    const whole = await wholeImages();
+    const folder = await temporaryFolder({});
+    const kinds = new Set<string>();
+    for (let shard = 0; shard < shards; shard++) {
+      const entries = Array.from({ length: count / shards }, (_, i) => {
+        const [kind, content] = damage(whole[random.integer(whole.length)]!, random);
+        kinds.add(kind);
+        return { name: `${i}.jpg`, content };
+      });
+      await writeFile(join(folder, `s-${shard}.tar`), makeTar(entries));
+    }
+    await writeFile(join(folder, `s-${shards}.tar`), makeTar(whole.map((content, i) => ({ name: `whole-${i}.jpg`, content }))));
+    const dataset = await openDataset(join(folder, "s-*.tar"));
+    expect([dataset.length, kinds.size]).toEqual([count + whole.length, 6]);
+
+    const [used, skipped] = [new Set<string>(), new Map<string, string>()];
+    let peak = 0;
+    const before = process.memoryUsage.rss();
+    await load(dataset, { used, skipped }, () => (peak = Math.max(peak, process.memoryUsage.rss() - before)));
+    const names = Array.from({ length: dataset.length }, (_, i) => dataset.name(i));
+    expect([...used, ...skipped.keys()].sort()).toEqual(names.sort());
+    expect([...used].filter((name) => name.includes("whole"))).toHaveLength(whole.length);
+    expect([...used].sort()).toEqual((usable ??= [...used].sort()));
+    // A hole or a flip in the pixels of a JPEG leaves a picture; a cut never does.
+    expect(skipped.size).toBeGreaterThan(count / 3);
+    expect(used.size).toBeGreaterThan(count / 10);
+    for (const reason of skipped.values()) expect(reason).toMatch(/^(is empty|is not a readable|cannot be decoded|[\d?]+ x [\d?]+ pixels)/);
+    // Two threads of two pictures of a million pixels each, and what the decoders hold beside them.
+    expect(peak).toBeLessThan(400 << 20);
+  });
 });
