@@ -11,6 +11,7 @@ import { imageCalls } from "./testing/image-calls.ts";
 import { indexingCalls } from "./testing/indexing-calls.ts";
 import type { Generators, KernelCall } from "./testing/kernel-call.ts";
 import { moveCalls } from "./testing/move-calls.ts";
+import { tensorOf } from "./testing/operand-tensor.ts";
 import { reductionCalls } from "./testing/reduction-calls.ts";
 import { testDevice } from "./testing/test-device.ts";
 
@@ -22,15 +23,6 @@ interface Result {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;
-}
-
-/** The operand as a tensor, some of them by way of other kernels. */
-function tensorOf({ shape, dtype, values, layout }: Operand): tf.Tensor {
-  const plain = tf.tensor(values, shape, dtype);
-  if (layout === "plain" || shape.length === 0 || plain.size === 0) return plain;
-  if (layout === "sliced") return tf.slice(tf.concat([plain, plain]), 0, shape[0]!);
-  const order = [...shape.keys()].reverse();
-  return tf.transpose(tf.transpose(plain, order), order);
 }
 
 async function run(kernel: string, call: KernelCall, backend: string): Promise<Result[]> {
