@@ -84,7 +84,7 @@ async function makeBatch(
   );
   const kept: number[] = [];
   results.forEach((result, row) => {
-    if ("failure" in result) return ledger.failed(start + row, result.failure);
+    if ("failure" in result) return ledger.failed(start + row, result);
     ledger.succeeded();
     stack.copyWithin(kept.length * size, row * size, (row + 1) * size);
     kept.push(start + row);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InputError } from "@dinov2/foundation";
@@ -190,6 +190,45 @@ describe("images that cannot be used", () => {
     }
     const oneOfMany = await open(await pictureFolder(8, [0, 1, 2, 3, 4, 5, 6]), { maxSkippedShare: 1 });
     expect(new Set((await take(oneOfMany, 4)).flatMap(({ sampleNames }) => sampleNames))).toEqual(new Set(["007.jpg"]));
+  });
+
+  describe.runIf(process.platform === "linux")("for the reason that reading fails", () => {
+    // There is nothing at address 0 of a process: Linux answers EIO.
+    const unreadable = { file: "/proc/self/mem", offset: 0, size: 16 };
+
+    it.each([0, 1])("are named once, and used when they can be read, with %i threads", async (workers) => {
+      const dataset = await openDataset(await pictureFolder(6));
+      const skipped: string[] = [];
+      let isDown = true;
+      const source = (index: number) => (isDown && index === 2 ? unreadable : dataset.source(index));
+      const onSkip = (name: string, reason: string) => skipped.push(`${name} ${reason}`);
+      const loader = createLoader({ ...small, dataset: { ...dataset, source }, workers, maxSkippedShare: 0.5, onSkip });
+      onTestFinished(() => loader.close());
+      expect((await take(loader, 2)).flatMap(({ sampleNames }) => sampleNames)).not.toContain("002.jpg");
+      isDown = false;
+      expect((await take(loader, 6)).flatMap(({ sampleNames }) => sampleNames)).toContain("002.jpg");
+      expect(skipped).toEqual([expect.stringMatching(/^002\.jpg cannot be read \(EIO/)]);
+      expect(loader.stats().skippedImages).toBe(1);
+    });
+
+    it("stop the loader when they are too many", async () => {
+      const dataset = await openDataset(await pictureFolder(3));
+      const loader = createLoader({ ...small, dataset: { ...dataset, source: () => unreadable } });
+      await expect(take(loader, 1)).rejects.toThrow(/more than the allowed 10 %; for example 00\d\.jpg: cannot be read \(EIO/);
+    });
+  });
+
+  it("that are not there are named so", async () => {
+    const dataset = await openDataset(await pictureFolder(3));
+    const source = (index: number) => `${dataset.source(index) as string}.gone`;
+    const loader = createLoader({ ...small, dataset: { ...dataset, source } });
+    await expect(take(loader, 1)).rejects.toThrow(/00\d\.jpg: cannot be read \(ENOENT/);
+  });
+
+  it("are not held in memory to find out, of whatever size", async () => {
+    const folder = await temporaryFolder({ "hole.jpg": "" });
+    await truncate(join(folder, "hole.jpg"), 3 * 2 ** 30); // more than Node reads at once
+    await expect(take(await open(folder), 1)).rejects.toThrow(/hole\.jpg: is not a readable JPEG/);
   });
 
   it("because they are too large are named with their size and the limit", async () => {

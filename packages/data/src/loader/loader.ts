@@ -48,7 +48,7 @@ export interface LoaderStatistics {
   readonly waitedSeconds: number;
   /** Images delivered per second since the first batch was asked for. */
   readonly imagesPerSecond: number;
-  /** Distinct files that could not be used. */
+  /** Distinct files that could not be used, be it once. */
   readonly skippedImages: number;
 }
 
@@ -228,7 +228,7 @@ class BatchLoader implements Loader {
           ? await this.runner.run({ image, keepDecoded, random, row, rowCount: batchSize, outputs })
           : { failure: known };
       if ("failure" in result) {
-        this.ledger.failed(index, result.failure);
+        this.ledger.failed(index, result);
         const substitutes = this.sampler.substitutes(position);
         // However many may be unusable: without a single one to take this would not end.
         if (attempt >= drawsPerSubstitute * substitutes) {

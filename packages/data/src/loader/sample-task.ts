@@ -2,7 +2,8 @@
 
 import { RandomStream, type RandomState } from "@dinov2/foundation";
 import { CropRenderer } from "../augment/renderer.ts";
-import { imageBytes, type ImageSource } from "../datasets/image-source.ts";
+import { decoderInput, type ImageSource } from "../datasets/image-source.ts";
+import { isTransient } from "../datasets/persistent-read.ts";
 import { DecodeError, useOneDecoderThread } from "../decode.ts";
 import { decodeChannels, type ChannelOptions } from "../decode-channels.ts";
 import { evalTransform, type EvalTransformOptions } from "../eval-transform.ts";
@@ -29,7 +30,13 @@ export interface SampleTask {
   readonly outputs: readonly Float32Array[];
 }
 
-export type SampleResult = { readonly decoded?: ChannelStack } | { readonly failure: string };
+export type SampleResult = { readonly decoded?: ChannelStack } | SampleFailure;
+
+export interface SampleFailure {
+  readonly failure: string;
+  /** Reading failed, for now: nothing is known of the image. */
+  readonly mayPass?: boolean;
+}
 
 /** Fills the rows of `task`, or says why the image cannot be used. */
 export async function runSample(job: SampleJob, task: SampleTask): Promise<SampleResult> {
@@ -40,6 +47,7 @@ export async function runSample(job: SampleJob, task: SampleTask): Promise<Sampl
     return task.keepDecoded ? { decoded: image } : {};
   } catch (error) {
     if (error instanceof DecodeError) return { failure: error.reason };
+    if (isTransient(error)) return { failure: cannotBeRead(error), mayPass: true };
     throw error;
   }
 }
@@ -47,12 +55,13 @@ export async function runSample(job: SampleJob, task: SampleTask): Promise<Sampl
 const isDecoded = (image: ImageSource | ChannelStack): image is ChannelStack => Array.isArray(image);
 
 async function decode(source: ImageSource, options: ChannelOptions): Promise<ChannelStack> {
-  if (typeof source === "string") return decodeChannels(source, options);
-  const bytes = await imageBytes(source).catch((error: Error) => {
-    throw new DecodeError(source.file, `cannot be read (${error.message}).`);
+  const input = await decoderInput(source).catch((error: Error) => {
+    throw isTransient(error) ? error : new DecodeError(typeof source === "string" ? source : source.file, cannotBeRead(error));
   });
-  return decodeChannels(bytes, options);
+  return decodeChannels(input, options);
 }
+
+const cannotBeRead = ({ message }: Error) => `cannot be read (${message}).`;
 
 function renderViews(job: SampleJob, task: SampleTask, image: ChannelStack): void {
   const { row, rowCount, outputs } = task;

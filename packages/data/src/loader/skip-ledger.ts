@@ -1,5 +1,6 @@
 import { InputError } from "@dinov2/foundation";
 import type { ImageDataset } from "../datasets/dataset.ts";
+import type { SampleFailure } from "./sample-task.ts";
 
 export interface SkipOptions {
   /** Share of the images asked for that may be unusable; above it loading stops. Default 0.1. */
@@ -13,6 +14,7 @@ const leastFailures = 10;
 
 /** Keeps count of images that cannot be used, and says when they are too many. */
 export class SkipLedger {
+  private readonly leftOut = new Set<number>();
   private readonly reasons = new Map<number, string>();
   private asked = 0;
   private failures = 0;
@@ -22,12 +24,12 @@ export class SkipLedger {
     private readonly options: SkipOptions,
   ) {}
 
-  /** Distinct files left out so far. */
+  /** Distinct files left out so far, be it once. */
   get skippedImages(): number {
-    return this.reasons.size;
+    return this.leftOut.size;
   }
 
-  /** Why this image failed before, if it did: it is not tried again. */
+  /** Why this image cannot be used, if that is known: it is not tried again. One that could not be read is. */
   reasonOf(index: number): string | undefined {
     return this.reasons.get(index);
   }
@@ -37,11 +39,12 @@ export class SkipLedger {
   }
 
   /** Throws `InputError` when this failure is one too many. */
-  failed(index: number, reason: string): void {
+  failed(index: number, { failure: reason, mayPass = false }: SampleFailure): void {
     this.asked++;
     this.failures++;
-    if (!this.reasons.has(index)) {
-      this.reasons.set(index, reason);
+    if (!mayPass) this.reasons.set(index, reason);
+    if (!this.leftOut.has(index)) {
+      this.leftOut.add(index);
       this.options.onSkip?.(this.dataset.name(index), reason);
     }
     const allowed = this.options.maxSkippedShare ?? 0.1;
