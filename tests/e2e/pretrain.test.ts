@@ -42,20 +42,33 @@ describe("dinov2 pretrain", () => {
     }
   });
 
-  it("writes a checkpoint when Ctrl-C stops it, and says how to go on", async () => {
-    const log = () => readFile(join(root, "interrupted/metrics.jsonl"), "utf8").catch(() => "");
-    const words = pretrain("interrupted", "--set", "schedule.steps=2000", "--set", "checkpoint.everySteps=2000");
-    const { code, stderr } = await dinov2(words, root, async (kill) => {
-      // The log has a line once a step was done.
-      for (let tries = 0; tries < 1000 && (await log()) === ""; tries++) await setTimeout(50);
-      kill("SIGINT");
+  describe("that is stopped", () => {
+    const steps = 60; // some seconds
+    const long = (out: string) => pretrain(out, "--seed", "7", "--set", `schedule.steps=${steps}`, "--set", `checkpoint.everySteps=${steps}`);
+    const log = (run: string) => readFile(join(root, run, "metrics.jsonl"), "utf8").catch(() => "");
+    const losses = async (run: string) =>
+      (await log(run)).trimEnd().split("\n").map((line) => Object.entries(JSON.parse(line) as object).filter(([name]) => /step$|_loss$/.test(name)));
+    beforeAll(async () => expect((await dinov2(long("long"), root)).code).toBe(0));
+
+    it.each(["SIGINT", "SIGTERM"] as const)("by %s writes a checkpoint, and goes on with the command that it says as if nothing had been", async (signal) => {
+      const { code, stderr } = await dinov2(long(signal), root, async (kill) => {
+        // The log has a line once a step was done.
+        for (let tries = 0; tries < 6000 && (await log(signal)) === ""; tries++) await setTimeout(50);
+        kill(signal);
+      });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^Stopped at step \d+; go on with: dinov2 .*--resume$/m) });
+      const [, step, command] = /^Stopped at step (\d+); go on with: dinov2 (.*)$/m.exec(stderr)!;
+      expect(await losses(signal)).toHaveLength(Number(step));
+      expect(Number(step)).toBeLessThan(steps);
+      const latest = await readFile(join(root, signal, "checkpoints/latest"), "utf8");
+      expect(latest).toBe(`step-${step!.padStart(7, "0")}\n`);
+      expect(await readdir(join(root, signal, "checkpoints", latest.trim()))).toContain("state.json");
+
+      expect((await dinov2(command!.split(" "), root)).code).toBe(0);
+      expect(await losses(signal)).toEqual(await losses("long"));
+      const weights = (run: string) => readFile(join(root, run, "checkpoints", `step-${String(steps).padStart(7, "0")}`, "teacher.safetensors"));
+      expect((await weights(signal)).equals(await weights("long"))).toBe(true);
     });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^Stopped at step \d+; go on with: .*--resume/m) });
-    const step = Number(/Stopped at step (\d+)/.exec(stderr)![1]);
-    expect((await log()).trimEnd().split("\n")).toHaveLength(step);
-    const latest = await readFile(join(root, "interrupted/checkpoints/latest"), "utf8");
-    expect(latest).toBe(`step-${String(step).padStart(7, "0")}\n`);
-    expect(await readdir(join(root, "interrupted/checkpoints", latest.trim()))).toContain("state.json");
   });
 
   it("tests the teacher by k-NN between steps, on the images that it names or a part of those it trains on", async () => {
