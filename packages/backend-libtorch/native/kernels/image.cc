@@ -12,59 +12,69 @@ at::Tensor imagesOf(Call& call, std::size_t input) {
   return images;
 }
 
-/** Where each row of the result lies among `count` rows: [the result's rows]. */
-std::vector<double> placesAlong(std::int64_t count, std::int64_t size, bool alignCorners, double halfPixel) {
-  const bool aligned = alignCorners && size > 1;
-  const double ratio = static_cast<double>(aligned ? count - 1 : count) / static_cast<double>(aligned ? size - 1 : size);
-  std::vector<double> places(size);
-  for (std::int64_t i = 0; i < size; i++) places[i] = ratio * (static_cast<double>(i) + halfPixel);
-  return places;
-}
+/** Where each of `size` rows of the result lies among `count` rows. */
+class Places {
+ public:
+  Places(std::int64_t count, std::int64_t size, bool alignCorners, double halfPixel) : size_(size), halfPixel_(halfPixel) {
+    const bool aligned = alignCorners && size > 1;
+    ratio_ = static_cast<double>(aligned ? count - 1 : count) / static_cast<double>(aligned ? size - 1 : size);
+  }
+
+  /** of(place) for every row, beside `images`. A tensor at once, as a result may have more rows than there is memory for. */
+  template <typename Number, typename Of>
+  at::Tensor map(const at::Tensor& images, Of of) const {
+    const at::Tensor results = at::empty({size_}, c10::CppTypeToScalarType<Number>::value);
+    Number* const to = results.data_ptr<Number>();
+    for (std::int64_t i = 0; i < size_; i++) to[i] = of(ratio_ * (static_cast<double>(i) + halfPixel_));
+    return results.to(images.device());
+  }
+
+ private:
+  std::int64_t size_;
+  double halfPixel_;
+  double ratio_;
+};
 
 /** Between which two rows each row of the result lies, and how near to the second. */
 struct Between {
-  std::vector<std::int64_t> low;
-  std::vector<std::int64_t> high;
-  std::vector<float> fraction;
+  at::Tensor low;
+  at::Tensor high;
+  /** As wide as the images are in the other axes. */
+  at::Tensor fraction;
 
-  Between(std::int64_t count, std::int64_t size, bool alignCorners, bool halfPixelCenters) {
-    for (const double raw : placesAlong(count, size, alignCorners, halfPixelCenters ? 0.5 : 0)) {
-      const double place = std::max(halfPixelCenters ? raw - 0.5 : raw, 0.0);
-      low.push_back(std::min(static_cast<std::int64_t>(place), count - 1));
-      high.push_back(std::min(static_cast<std::int64_t>(std::ceil(place)), count - 1));
-      fraction.push_back(static_cast<float>(place - std::floor(place)));
-    }
-  }
-
-  at::Tensor weights(const at::Tensor& beside, std::int64_t axis) const {
-    std::vector<std::int64_t> sizes(beside.dim(), 1);
-    sizes[axis] = static_cast<std::int64_t>(fraction.size());
-    return at::tensor(at::ArrayRef<float>(fraction)).to(beside.device()).view(sizes);
+  Between(const at::Tensor& images, std::int64_t axis, std::int64_t count, std::int64_t size, bool alignCorners, bool halfPixelCenters) {
+    const Places places(count, size, alignCorners, halfPixelCenters ? 0.5 : 0);
+    const auto placed = [=](double raw) { return std::max(halfPixelCenters ? raw - 0.5 : raw, 0.0); };
+    const auto row = [=](double place) { return std::min(static_cast<std::int64_t>(place), count - 1); };
+    low = places.map<std::int64_t>(images, [=](double raw) { return row(placed(raw)); });
+    high = places.map<std::int64_t>(images, [=](double raw) { return row(std::ceil(placed(raw))); });
+    std::vector<std::int64_t> sizes(images.dim(), 1);
+    sizes[axis] = size;
+    fraction = places.map<float>(images, [=](double raw) { return static_cast<float>(placed(raw) - std::floor(placed(raw))); }).view(sizes);
   }
 };
 
 at::Tensor blend(const at::Tensor& x, std::int64_t axis, const Between& between) {
-  const auto low = at::index_select(x, axis, indexTensor(between.low, x));
-  const auto high = at::index_select(x, axis, indexTensor(between.high, x));
-  return at::add(low, at::sub(high, low).mul_(between.weights(x, axis)));
+  const auto low = at::index_select(x, axis, between.low);
+  const auto high = at::index_select(x, axis, between.high);
+  return at::add(low, at::sub(high, low).mul_(between.fraction));
 }
 
 at::Tensor blendGradient(const at::Tensor& dy, std::int64_t axis, std::int64_t count, const Between& between) {
   auto sizes = dy.sizes().vec();
   sizes[axis] = count;
-  const auto toHigh = at::mul(dy, between.weights(dy, axis));
+  const auto toHigh = at::mul(dy, between.fraction);
   const auto dx = at::zeros(sizes, dy.options());
-  dx.index_add_(axis, indexTensor(between.low, dy), at::sub(dy, toHigh));
-  return dx.index_add_(axis, indexTensor(between.high, dy), toHigh);
+  dx.index_add_(axis, between.low, at::sub(dy, toHigh));
+  return dx.index_add_(axis, between.high, toHigh);
 }
 
-std::vector<std::int64_t> nearest(std::int64_t count, std::int64_t size, bool alignCorners, bool halfPixelCenters) {
-  std::vector<std::int64_t> rows;
-  for (const double place : placesAlong(count, size, alignCorners, halfPixelCenters ? 0.5 : 0)) {
+at::Tensor nearest(const at::Tensor& images, std::int64_t count, std::int64_t size, bool alignCorners, bool halfPixelCenters) {
+  const Places places(count, size, alignCorners, halfPixelCenters ? 0.5 : 0);
+  return places.map<std::int64_t>(images, [=](double place) {
     const double row = std::floor(alignCorners ? place + 0.5 : place);
-    rows.push_back(std::min(static_cast<std::int64_t>(row), count - 1));
-  }
-  return rows;
+    return std::min(static_cast<std::int64_t>(row), count - 1);
+  });
 }
 
 }  // namespace
@@ -74,7 +84,9 @@ KERNEL(ResizeBilinear) {
   const bool alignCorners = call.flag();
   const bool halfPixelCenters = call.flag();
   auto x = imagesOf(call, 0).to(at::kFloat);
-  for (const std::int64_t axis : {1, 2}) x = blend(x, axis, Between(x.size(axis), size[axis - 1], alignCorners, halfPixelCenters));
+  for (const std::int64_t axis : {1, 2}) {
+    x = blend(x, axis, Between(x, axis, x.size(axis), size[axis - 1], alignCorners, halfPixelCenters));
+  }
   call.output(x);
 }
 
@@ -85,7 +97,7 @@ KERNEL(ResizeBilinearGrad) {
   const auto images = imagesOf(call, 0);
   auto dx = imagesOf(call, 1).to(at::kFloat);
   for (const std::int64_t axis : {2, 1}) {
-    const Between between(images.size(axis), dx.size(axis), alignCorners, halfPixelCenters);
+    const Between between(dx, axis, images.size(axis), dx.size(axis), alignCorners, halfPixelCenters);
     dx = blendGradient(dx, axis, images.size(axis), between);
   }
   call.output(dx);
@@ -97,7 +109,7 @@ KERNEL(ResizeNearestNeighbor) {
   const bool halfPixelCenters = call.flag();
   auto x = imagesOf(call, 0);
   for (const std::int64_t axis : {1, 2}) {
-    x = at::index_select(x, axis, indexTensor(nearest(x.size(axis), size[axis - 1], alignCorners, halfPixelCenters), x));
+    x = at::index_select(x, axis, nearest(x, x.size(axis), size[axis - 1], alignCorners, halfPixelCenters));
   }
   call.output(x);
 }
@@ -110,9 +122,9 @@ KERNEL(ResizeNearestNeighborGrad) {
   auto dx = imagesOf(call, 1);
   for (const std::int64_t axis : {2, 1}) {
     auto sizes = dx.sizes().vec();
-    const auto rows = nearest(images.size(axis), sizes[axis], alignCorners, halfPixelCenters);
+    const auto rows = nearest(dx, images.size(axis), sizes[axis], alignCorners, halfPixelCenters);
     sizes[axis] = images.size(axis);
-    dx = at::zeros(sizes, dx.options()).index_add_(axis, indexTensor(rows, dx), dx);
+    dx = at::zeros(sizes, dx.options()).index_add_(axis, rows, dx);
   }
   call.output(dx);
 }

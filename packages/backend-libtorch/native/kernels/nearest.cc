@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "../registry.h"
+#include "../scratch.h"
 #include "../tile-packing.h"
 
 namespace {
@@ -35,32 +36,32 @@ bool before(const Neighbour& a, const Neighbour& b) {
 /** The k best of one query so far that are above its floor: a heap, the worst on top. */
 class Best {
  public:
-  Best(std::size_t k, float floor) : k_(k), floor_(floor) { heap_.reserve(k + 1); }
+  /** @param heap room for k + 1 of them */
+  Best(Neighbour* heap, std::int64_t k, float floor) : heap_(heap), k_(k), floor_(floor) {}
 
   /** What a similarity must be above. Rows come in rising order, so that of equal ones the first stays. */
-  float threshold() const { return heap_.size() < k_ ? floor_ : heap_.front().similarity; }
+  float threshold() const { return size_ < k_ ? floor_ : heap_->similarity; }
 
   void offer(float similarity, std::int32_t index) {
     if (!(similarity > threshold())) return;
-    heap_.push_back({similarity, index});
-    std::push_heap(heap_.begin(), heap_.end(), before);
-    if (heap_.size() <= k_) return;
-    std::pop_heap(heap_.begin(), heap_.end(), before);
-    heap_.pop_back();
+    heap_[size_++] = {similarity, index};
+    std::push_heap(heap_, heap_ + size_, before);
+    if (size_ > k_) std::pop_heap(heap_, heap_ + size_--, before);
   }
 
   void write(float* similarities, std::int32_t* indices) {
-    std::sort(heap_.begin(), heap_.end(), before);
-    for (std::size_t i = 0; i < k_; i++) {
-      similarities[i] = i < heap_.size() ? heap_[i].similarity : -std::numeric_limits<float>::infinity();
-      indices[i] = i < heap_.size() ? heap_[i].index : -1;
+    std::sort(heap_, heap_ + size_, before);
+    for (std::int64_t i = 0; i < k_; i++) {
+      similarities[i] = i < size_ ? heap_[i].similarity : -std::numeric_limits<float>::infinity();
+      indices[i] = i < size_ ? heap_[i].index : -1;
     }
   }
 
  private:
-  std::size_t k_;
+  Neighbour* heap_;
+  std::int64_t size_ = 0;
+  std::int64_t k_;
   float floor_;
-  std::vector<Neighbour> heap_;
 };
 
 float dot(const float* a, const float* b, std::int64_t width) {
@@ -72,10 +73,10 @@ double norm(const float* x, std::int64_t width) { return std::sqrt(sumOf(width, 
 class PackedBank {
  public:
   PackedBank(const float* rows, std::int64_t count, std::int64_t width)
-      : rows(rows), count(count), width(width), words_(wordsOf<Word>(width)), strips_(static_cast<std::size_t>(chunksOf(count, kStripRows) * words_ * kStripRows)) {
+      : rows(rows), count(count), width(width), words_(wordsOf<Word>(width)), strips_(chunksOf(count, kStripRows) * words_ * kStripRows) {
     std::vector<float> norms(static_cast<std::size_t>(chunksOf(count, kStripRows)));
     at::parallel_for(0, chunksOf(count, kStripRows), 1, [&](std::int64_t first, std::int64_t last) {
-      std::vector<Word> packed(static_cast<std::size_t>(kStripRows * paddedWords<Word>(width)));
+      const Scratch<Word> packed(std::min(kStripRows, count) * paddedWords<Word>(width));
       for (std::int64_t strip = first; strip < last; strip++) {
         const std::int64_t some = rowsOf(strip);
         packNumbers(at(strip), some, width, packed.data());
@@ -88,7 +89,7 @@ class PackedBank {
 
   /** Rows as words along the width, a row every paddedWords. */
   static void packNumbers(const float* from, std::int64_t count, std::int64_t width, Word* to) {
-    std::vector<Number> rounded(static_cast<std::size_t>(width));
+    const Scratch<Number> rounded(width);
     for (std::int64_t row = 0; row < count; row++, to += paddedWords<Word>(width)) {
       for (std::int64_t i = 0; i < width; i++) store(rounded.data() + i, from[row * width + i]);
       packRows<Word, Number>({rounded.data(), width, 1, width}, to);
@@ -111,7 +112,7 @@ class PackedBank {
 
  private:
   std::int64_t words_;
-  std::vector<Word> strips_;
+  Scratch<Word> strips_;
 };
 
 /** How far a block's similarity may be from that in float32: both sides' rounding, and that of sums of D terms. */
@@ -135,12 +136,13 @@ void offerRow(const float* similarities, const float* query, float margin, const
 
 /** All of the bank for some queries, whose results are written. */
 void search(const float* queries, std::int64_t count, const float* floors, std::int64_t k, const PackedBank& bank, float* similarities, std::int32_t* indices) {
-  std::vector<Word> packed(static_cast<std::size_t>(kQueryRows * paddedWords<Word>(bank.width)));
+  const Scratch<Word> packed(count * paddedWords<Word>(bank.width));
   PackedBank::packNumbers(queries, count, bank.width, packed.data());
+  const Scratch<Neighbour> heaps(count * (k + 1));
   std::vector<Best> best;
   std::vector<float> margins;
   for (std::int64_t i = 0; i < count; i++) {
-    best.emplace_back(static_cast<std::size_t>(k), floors[i]);
+    best.emplace_back(heaps.data() + i * (k + 1), k, floors[i]);
     margins.push_back(marginOf(queries + i * bank.width, bank));
   }
   alignas(64) float block[kQueryRows * kStripRows];

@@ -2,28 +2,28 @@
 #include "../indices.h"
 #include "../loops.h"
 #include "../registry.h"
+#include "../scratch.h"
 
 namespace {
 
 /** For each of `rows` rows the places in `indices` that name it, in their order: those of row r are order[start[r] … start[r + 1]). */
 struct Sources {
-  std::vector<std::int64_t> start;
-  std::vector<std::int64_t> order;
-};
+  Scratch<std::int64_t> start;
+  Scratch<std::int64_t> order;
 
-Sources sourcesOf(const std::vector<std::int64_t>& indices, std::int64_t rows) {
-  Sources sources{std::vector<std::int64_t>(rows + 1, 0), std::vector<std::int64_t>(indices.size())};
-  for (const std::int64_t row : indices) sources.start[row + 1]++;
-  for (std::int64_t row = 0; row < rows; row++) sources.start[row + 1] += sources.start[row];
-  std::vector<std::int64_t> next(sources.start.begin(), sources.start.end() - 1);
-  for (std::size_t k = 0; k < indices.size(); k++) sources.order[next[indices[k]]++] = static_cast<std::int64_t>(k);
-  return sources;
-}
+  Sources(const std::vector<std::int64_t>& indices, std::int64_t rows) : start(rows + 2), order(static_cast<std::int64_t>(indices.size())) {
+    // Counted two places on: start[r + 1] is where row r begins until its sources are placed, and then where it ends.
+    std::fill_n(start.data(), rows + 2, 0);
+    for (const std::int64_t row : indices) start[row + 2]++;
+    for (std::int64_t row = 0; row < rows; row++) start[row + 2] += start[row + 1];
+    for (std::size_t k = 0; k < indices.size(); k++) order[start[indices[k] + 1]++] = static_cast<std::int64_t>(k);
+  }
+};
 
 /** Each row is written by one thread, as the sum of its sources in their order. */
 at::Tensor addRowsBack(const at::Tensor& dy, const std::vector<std::int64_t>& indices, std::int64_t rows) {
   const std::int64_t width = dy.size(1);
-  const Sources sources = sourcesOf(indices, rows);
+  const Sources sources(indices, rows);
   const auto dx = at::empty({rows, width}, dy.options().dtype(at::kFloat));
   float* const to = dx.data_ptr<float>();
   withNumbers(dy, [&](const auto* d) {
