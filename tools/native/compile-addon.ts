@@ -53,7 +53,8 @@ function linkerFlags(libtorch: LibTorch, sanitize: boolean): string[] {
   return [
     "-shared", "-fopenmp", ...(sanitize ? sanitizers : []),
     // Symbols are looked up when the addon is loaded: another LibTorch is then an error, not the end of the process in mid-call.
-    "-Wl,-z,now", `-L${libtorch.lib}`, `-Wl,-rpath,${libtorch.lib}`, "-ltorch_cpu", "-lc10", ...cuda,
+    // Node unloads an addon with the last thread that has loaded it, and LibTorch would keep the allocator that is in it.
+    "-Wl,-z,now,-z,nodelete", `-L${libtorch.lib}`, `-Wl,-rpath,${libtorch.lib}`, "-ltorch_cpu", "-lc10", ...cuda,
   ];
 }
 

@@ -31,8 +31,9 @@ void expectOwner(const Napi::Env& env) {
   throw Napi::Error::New(env, "The LibTorch backend runs in one thread of a process; another one has started it.");
 }
 
-/** When the owner ends. */
+/** When the owner ends: what it has not disposed of nobody else has a handle of. */
 void disown(void*) {
+  tensors().clear();
   frameReference.Reset();
   frame = nullptr;
   frameCapacity = 0;

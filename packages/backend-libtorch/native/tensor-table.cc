@@ -31,10 +31,21 @@ TensorTable::Entry& TensorTable::entry(Handle handle) {
 at::Tensor& TensorTable::at(Handle handle) { return entry(handle).tensor; }
 
 void TensorTable::release(Handle handle) {
-  Entry& released = entry(handle);
-  released.tensor.reset();
-  released.generation = (released.generation + 1) % kGenerations;
-  free_.push_back(static_cast<std::uint32_t>(handle & kSlotMask));
+  entry(handle);
+  empty(handle & kSlotMask);
+}
+
+void TensorTable::clear() {
+  for (std::size_t slot = 0; slot < entries_.size(); slot++) {
+    if (entries_[slot].tensor.defined()) empty(slot);
+  }
+}
+
+void TensorTable::empty(std::size_t slot) {
+  Entry& emptied = entries_[slot];
+  emptied.tensor.reset();
+  emptied.generation = (emptied.generation + 1) % kGenerations;
+  free_.push_back(static_cast<std::uint32_t>(slot));
 }
 
 std::size_t TensorTable::bytes() const {

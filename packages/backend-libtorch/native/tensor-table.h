@@ -16,6 +16,9 @@ class TensorTable {
 
   void release(Handle handle);
 
+  /** Releases every tensor. */
+  void clear();
+
   std::size_t size() const { return entries_.size() - free_.size(); }
 
   /** Bytes of the distinct storages of all tensors. */
@@ -28,6 +31,7 @@ class TensorTable {
   };
 
   Entry& entry(Handle handle);
+  void empty(std::size_t slot);
 
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
