@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <map>
 #include <mutex>
 #include <unordered_map>
 
+#include "available-memory.h"
 #include "libtorch.h"
+#include "ranges.h"
 
 namespace {
 
@@ -25,53 +25,6 @@ constexpr std::size_t kReserved = std::size_t{1} << 42;
 
 /** Less is kept: a loop over one tensor should not have it mapped anew each time. */
 constexpr std::size_t kWorthGivingBack = std::size_t{64} << 20;
-
-/** The number behind `name` in a file of "name number" lines, or the file's only number; else `otherwise`, as where it says "max". */
-std::size_t figureOf(const std::string& file, const std::string& name, std::size_t otherwise) {
-  std::ifstream figures(file);
-  std::size_t figure;
-  if (name.empty()) return figures >> figure ? figure : otherwise;
-  for (std::string found; figures >> found >> figure; figures.ignore(64, '\n')) {
-    if (found == name) return figure;
-  }
-  return otherwise;
-}
-
-/** What a control group can still give; what it keeps of files goes when memory is wanted. */
-std::size_t availableIn(const std::string& folder, const char* limit, const char* usage, const std::string& prefix) {
-  const std::size_t most = figureOf(folder + limit, "", kReserved);
-  if (most >= kReserved) return kReserved;
-  const std::string figures = folder + "/memory.stat";
-  const std::size_t files = figureOf(figures, prefix + "inactive_file", 0) + figureOf(figures, prefix + "active_file", 0);
-  const std::size_t used = figureOf(folder + usage, "", 0);
-  return most - std::min(most, used - std::min(used, files));
-}
-
-/** What the control groups of this process leave, its own and those around it. Where one is mounted as the root, as in a container, that counts. */
-std::size_t availableInGroups() {
-  std::size_t least = kReserved;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    // "0::/path", or in version 1 "4:memory:/path".
-    const bool first = line.find(":memory:") != std::string::npos;
-    if (!first && line.rfind("0::", 0) != 0) continue;
-    const std::string root = first ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
-    std::string path = line.substr(line.find('/'));
-    while (true) {
-      least = std::min(least, first ? availableIn(root + path, "/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_")
-                                    : availableIn(root + path, "/memory.max", "/memory.current", ""));
-      if (path.empty()) break;
-      path.resize(path.rfind('/'));
-    }
-  }
-  return least;
-}
-
-/** What the system can still give. A tensor beyond it is refused: the system would grant the addresses, and end the process when they are written to. */
-std::size_t availableMemory() {
-  const std::size_t kibibytes = figureOf("/proc/meminfo", "MemAvailable:", kReserved >> 10);
-  return std::min(kibibytes << 10, availableInGroups());
-}
 
 /** As LibTorch's own allocator says it, for the words of `explainMemory`. */
 [[noreturn]] void refuse(std::size_t bytes) {
@@ -91,6 +44,7 @@ class Arena {
     // In the processor's large pages: a thousandth of the page faults.
     madvise(memory, kReserved, MADV_HUGEPAGE);
     base_ = static_cast<char*>(memory);
+    bare_.add(0, kReserved);
   }
 
   /** Null where the system reserves no such range. */
@@ -98,25 +52,16 @@ class Arena {
     if (base_ == nullptr) return nullptr;
     const std::size_t size = (std::min(bytes, kReserved) + kGrain - 1) / kGrain * kGrain;
     const std::lock_guard<std::mutex> lock(mutex_);
-    auto best = free_.end();
-    for (auto block = free_.begin(); block != free_.end(); ++block) {
-      if (block->second >= size && (best == free_.end() || block->second < best->second)) best = block;
-    }
-    if (best != free_.end()) {
-      const auto [start, room] = *best;
-      free_.erase(best);
-      if (room > size) free_.emplace(start + size, room - size);
-      return taken(start, size);
-    }
-    if (size > kReserved - end_ || size > availableMemory()) refuse(bytes);
-    // The free block at the end, if there is one, is too small, and grows.
-    std::size_t start = end_;
-    if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
-      start = std::prev(free_.end())->first;
-      free_.erase(std::prev(free_.end()));
-    }
-    end_ = start + size;
-    return taken(start, size);
+    const std::size_t start = placeFor(size);
+    const std::size_t wanted = bare_.within(start, size);
+    if (size > kReserved - start || (wanted > 0 && wanted > availableMemory())) refuse(bytes);
+    free_.remove(start, size);
+    bare_.remove(start, size);
+    end_ = std::max(end_, start + size);
+    sizes_.emplace(start, size);
+    used_ += size;
+    mostUsed_ = std::max(mostUsed_, used_);
+    return base_ + start;
   }
 
   /** False when the memory is not one of the blocks. */
@@ -124,40 +69,39 @@ class Arena {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto block = sizes_.find(static_cast<char*>(memory) - base_);
     if (base_ == nullptr || block == sizes_.end()) return false;
-    auto [start, size] = *block;
+    const auto [start, size] = *block;
     sizes_.erase(block);
     used_ -= size;
-    const auto after = free_.lower_bound(start);
-    if (after != free_.end() && after->first == start + size) {
-      size += after->second;
-      free_.erase(after);
-    }
-    const auto next = free_.lower_bound(start);
-    if (next != free_.begin() && std::prev(next)->first + std::prev(next)->second == start) {
-      std::prev(next)->second += size;
-    } else {
-      free_.emplace(start, size);
-    }
+    free_.add(start, size);
     if (mostUsed_ > kWorthGivingBack && used_ < mostUsed_ / 32) giveBack();
     return true;
   }
 
  private:
-  void* taken(std::size_t start, std::size_t size) {
-    sizes_.emplace(start, size);
-    used_ += size;
-    mostUsed_ = std::max(mostUsed_, used_);
-    return base_ + start;
+  /** The smallest free block that fits; else the end, where a free block that is too small grows. */
+  std::size_t placeFor(std::size_t size) const {
+    const Ranges::Parts& blocks = free_.parts();
+    auto best = blocks.end();
+    for (auto block = blocks.begin(); block != blocks.end(); ++block) {
+      if (block->second >= size && (best == blocks.end() || block->second < best->second)) best = block;
+    }
+    if (best != blocks.end()) return best->first;
+    const bool grows = !blocks.empty() && blocks.rbegin()->first + blocks.rbegin()->second == end_;
+    return grows ? blocks.rbegin()->first : end_;
   }
 
   /** The pages of the free blocks go back to the system; the addresses stay. */
   void giveBack() {
     mostUsed_ = used_;
-    for (const auto& [start, size] : free_) madvise(base_ + start, size, MADV_DONTNEED);
-    if (!free_.empty() && std::prev(free_.end())->first + std::prev(free_.end())->second == end_) {
-      end_ = std::prev(free_.end())->first;
-      free_.erase(std::prev(free_.end()));
+    for (const auto& [start, size] : free_.parts()) {
+      madvise(base_ + start, size, MADV_DONTNEED);
+      bare_.add(start, size);
     }
+    if (free_.parts().empty()) return;
+    const auto [start, size] = *free_.parts().rbegin();
+    if (start + size != end_) return;
+    end_ = start;
+    free_.remove(start, size);
   }
 
   std::mutex mutex_;
@@ -167,7 +111,9 @@ class Arena {
   std::size_t used_ = 0;
   /** The most of `used_` since pages last went back: about what is mapped. */
   std::size_t mostUsed_ = 0;
-  std::map<std::size_t, std::size_t> free_;
+  Ranges free_;
+  /** What has no pages, as nothing has been there yet or they went back: the system has to have them when it is taken. */
+  Ranges bare_;
   std::unordered_map<std::size_t, std::size_t> sizes_;
 };
 

@@ -1,9 +1,9 @@
 // What a program should not do gives an Error that says what came, and the process goes on.
 import { execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { RandomStream, tf } from "@dinov2/tensor";
@@ -26,6 +26,7 @@ if (typeof loaded === "string") {
     describe("refuses, and goes on", () => programTests(addon.kernelNames()));
     describe("through its addon refuses, and goes on", () => addonTests(addon));
     it("refuses to serve a second thread of the process", () => secondThreadTest(build.addon));
+    it("keeps no tensor of a thread that has ended, and serves the next one", () => endedThreadTest(build.addon));
   });
 }
 
@@ -34,14 +35,46 @@ const run = (kernel: string, inputs: tf.NamedTensorMap | tf.Tensor[], attributes
 
 const littleMemory = ["--conditions=@dinov2/source", "--import", "tsx", fileURLToPath(new URL("testing/little-memory.ts", import.meta.url))];
 
-/** Arguments of `unshare`: a program of its own for which the first argument, a folder, is the figures of the control group. */
-const inGroup = ["-m", "sh", "-c", 'mount --bind "$0" /sys/fs/cgroup && exec "$@"'];
+const groupMemory = ["--conditions=@dinov2/source", "--import", "tsx", fileURLToPath(new URL("testing/group-memory.ts", import.meta.url))];
 
-/** Needs the rights of root, and version 2 of control groups. */
-function canPretendGroups(): boolean {
-  const known = existsSync("/proc/self/cgroup") && /^0::/m.test(readFileSync("/proc/self/cgroup", "utf8"));
-  return known && spawnSync("unshare", [...inGroup, tmpdir(), "true"]).status === 0;
+/** What Linux says of a control group that leaves nothing of 2^45 bytes but 50 MB of files: `folder` is where its hierarchy is mounted. */
+const controlGroups = {
+  "version 1, with controllers mounted together": (folder: string) => ({
+    cgroup: "5:pids:/else\n4:cpu,memory:/docker/x\n0::/else\n",
+    mountinfo: `35 31 0:32 /docker ${folder} rw - cgroup cgroup rw,cpu,memory\n`,
+    "x/memory.limit_in_bytes": `${2 ** 45}\n`,
+    "x/memory.usage_in_bytes": `${2 ** 45}\n`,
+    "x/memory.stat": "cache 1\ntotal_inactive_file 30000000\ntotal_active_file 20000000\n",
+  }),
+  "version 2": (folder: string) => ({
+    cgroup: "0::/user/x/y\n",
+    mountinfo: `41 31 0:38 / ${folder} rw shared:4 - cgroup2 cgroup2 rw\n`,
+    "user/x/memory.max": `${2 ** 45}\n`,
+    "user/x/memory.current": `${2 ** 45}\n`,
+    "user/x/memory.stat": "anon 1\ninactive_file 30000000\nactive_file 20000000\n",
+    "user/x/y/memory.max": "max\n",
+  }),
+};
+
+/** Arguments of `unshare`: a program that finds its control group described in the first argument, a folder. */
+const inGroup = ["-m", "sh", "-c", 'for file in cgroup mountinfo; do mount --bind "$0/$file" /proc/$$/$file || exit 1; done; exec "$@"'];
+
+/** `body` with the folder of such a description. */
+function withGroup<T>(version: keyof typeof controlGroups, body: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "dinov2-group-"));
+  try {
+    for (const [name, text] of Object.entries(controlGroups[version](folder))) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+    return body(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
+
+/** Needs the rights of root. */
+const canPretendGroups = () => process.platform === "linux" && withGroup("version 2", (folder) => spawnSync("unshare", [...inGroup, folder, "true"]).status === 0);
 
 const disposed = "was used after it was disposed of";
 
@@ -167,16 +200,20 @@ function programTests(addonNames: readonly string[]): void {
     expect(execFileSync(process.execPath, [...littleMemory, request], { encoding: "utf8" })).toContain(message);
   });
 
-  it.skipIf(testDevice !== "cpu" || !canPretendGroups() || "ASAN_OPTIONS" in process.env)("more than its control group, a container's, has left", () => {
-    const folder = mkdtempSync(join(tmpdir(), "dinov2-group-"));
-    const files = { "memory.max": "600000000\n", "memory.current": "500000000\n", "memory.stat": "anon 1\ninactive_file 30000000\nactive_file 20000000\n" };
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-    try {
-      expect(execFileSync("unshare", [...inGroup, folder, process.execPath, ...littleMemory, "tile"], { encoding: "utf8" })).toContain("Tile([65536, 192] float32): out of memory");
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
+  it.skipIf(testDevice !== "cpu" || !canPretendGroups() || "ASAN_OPTIONS" in process.env).each([
+    ["version 1, with controllers mounted together", "x/memory.usage_in_bytes"],
+    ["version 2", "user/x/memory.current"],
+  ] as const)("more than its control group, a container's, has left: %s", (version, usage) => withGroup(version, (folder) => {
+    const output = execFileSync("unshare", [...inGroup, folder, process.execPath, ...groupMemory, join(folder, usage)], { encoding: "utf8" });
+    expect(JSON.parse(output)).toEqual({
+      tensor: expect.stringContaining("Fill(): out of memory"),
+      "scratch for resizing": expect.stringContaining("ResizeBilinear([1, 1, 1, 1] float32): out of memory"),
+      "scratch for rows": expect.stringContaining("GatherRowsGrad([1, 1] float32): out of memory"),
+      "scratch for neighbours": expect.stringContaining("NearestRows([1, 4000000] float32, [1, 4000000] float32, [1] float32): out of memory"),
+      "pages that went back": expect.stringContaining("Fill(): out of memory"),
+      "a free block that grows": "done",
+    });
+  }));
 
   it("attributes that make no sense", () => {
     const x = tf.ones([2, 3]);
@@ -228,6 +265,35 @@ async function secondThreadTest(addonFile: string): Promise<void> {
     parentPort.postMessage(calls.map(messageOf));`;
   const [messages] = (await once(new Worker(program, { eval: true, execArgv: [], workerData: addonFile }), "message")) as [string[]];
   expect(messages).toEqual(Array(4).fill("The LibTorch backend runs in one thread of a process; another one has started it."));
+}
+
+/** In a process of its own, whose threads have the addon one after the other. */
+function endedThreadTest(addonFile: string): void {
+  const thread = `
+    const { parentPort, workerData } = require("node:worker_threads");
+    const addon = require(workerData);
+    addon.setFrame(new Float64Array(8));
+    const handle = addon.create(new Float32Array(2 ** 20), 0, [2 ** 20]);
+    parentPort.postMessage({ handle, ...addon.memory() });`;
+  const program = `
+    const { once } = require("node:events");
+    const { Worker } = require("node:worker_threads");
+    const nextThread = async () => {
+      const worker = new Worker(${JSON.stringify(thread)}, { eval: true, workerData: process.argv[1] });
+      const [[kept]] = await Promise.all([once(worker, "message"), once(worker, "exit")]);
+      return kept;
+    };
+    const read = (addon, handle) => { try { return addon.read(handle).length; } catch (error) { return error.message; } };
+    (async () => {
+      const threads = [await nextThread(), await nextThread()];
+      const addon = require(process.argv[1]);
+      addon.setFrame(new Float64Array(8));
+      console.log(JSON.stringify({ threads, left: addon.memory(), read: read(addon, threads[0].handle) }));
+    })();`;
+  const { threads, left, read } = JSON.parse(execFileSync(process.execPath, ["-e", program, addonFile], { encoding: "utf8" })) as Record<string, unknown>;
+  expect(threads).toMatchObject(Array(2).fill({ tensors: 1, bytes: 2 ** 22 }));
+  expect(left).toMatchObject({ tensors: 0, bytes: 0 });
+  expect(read).toContain(disposed);
 }
 
 function addonTests(addon: Addon): void {
