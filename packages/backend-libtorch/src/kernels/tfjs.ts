@@ -1,4 +1,4 @@
-// The kernels that TF.js programs call, whatever they do: one file a kind, each with its twin in native/kernels.
+// The kernels that TF.js programs call, whatever they do: one file a kind, whose first line names the files of native/kernels that it calls.
 import { batchNormKernels } from "./batch-norm.ts";
 import { binaryKernels } from "./binary.ts";
 import { blockKernels } from "./blocks.ts";
