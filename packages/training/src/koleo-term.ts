@@ -1,7 +1,7 @@
 // KoLeo as a term of a step's loss: over the images of each part by themselves, as a GPU of the official code sees no others, or over
 // all images of the step. The latter takes a pass of its own: the student's class tokens of all parts, without gradients, give the
 // loss and its gradient with respect to each of them, which the parts then carry on to the weights, each for its own images. The sum
-// is the gradient of all together (GradCache, arXiv 2101.06983, section 3.2). The formula is in `@dinov2/losses`.
+// is the gradient of all together (GradCache, arXiv 2101.06983). The formula is in `@dinov2/losses`.
 //
 // P parts of b images each, B = P·b; 2 global crops of each image, stacked crop by crop: all images' first, all
 // images' second; D width.
