@@ -12,13 +12,13 @@ import { profileTrainStep } from "./engine/profile.ts";
 import { measureSmallOps } from "./engine/small-ops.ts";
 import { measureTrainStep, timeUnits } from "./engine/train-step.ts";
 
-export async function run({ rounds = 3, profile = false, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
+export async function run({ rounds = 3, precision, profile = false, onProgress = () => {} }: BenchOptions = {}): Promise<BenchReport> {
   const engine = await startEngine("fp32");
-  const precisions = precisionsOf(engine);
+  const precisions = precisionsOf(engine, precision);
   const versions = { backend: engine.name, engine: engine.engine, threads: String(threads) };
   if (profile) {
     const rows = [];
-    for (const precision of precisions) rows.push(...(await profileTrainStep(precision, rounds)));
+    for (const each of precisions) rows.push(...(await profileTrainStep(each, rounds)));
     return { bench: "engine", versions, rows };
   }
 

@@ -1,6 +1,6 @@
-// `npm run bench -- NAME [--json] [--rounds N] [--images FOLDER] [--profile] [--full]`: ours beside a peer in one run on one machine. Each
-// benchmark is a file here that exports `run`; this one finds it and prints what it gives, as a table or as one JSON
-// object on stdout.
+// `npm run bench -- NAME [--json] [--rounds N] [--precision fp32|bf16] [--images FOLDER] [--profile] [--full]`: ours beside a peer
+// in one run on one machine. Each benchmark is a file here that exports `run`; this one finds it and prints what it gives, as a
+// table or as one JSON object on stdout.
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { InputError, nearestName } from "@dinov2/foundation";
@@ -23,12 +23,14 @@ function parseCommand(): { name: string; json: boolean; options: BenchOptions } 
   const known = Object.keys(benchmarks);
   try {
     const { values, positionals } = parseArgs({
-      options: { json: { type: "boolean" }, images: { type: "string" }, rounds: { type: "string" }, profile: { type: "boolean" }, full: { type: "boolean" } },
+      options: { json: { type: "boolean" }, images: { type: "string" }, rounds: { type: "string" }, precision: { type: "string" }, profile: { type: "boolean" }, full: { type: "boolean" } },
       allowPositionals: true,
     });
     const { json = false, images, rounds, profile = false, full = false } = values;
     if (rounds !== undefined && !/^[1-9]\d*$/.test(rounds)) throw new InputError(`--rounds ${rounds} is not a positive whole number.`);
-    const options = { profile, full, ...(images !== undefined && { images }), ...(rounds !== undefined && { rounds: Number(rounds) }) };
+    const precision = (["fp32", "bf16"] as const).find((each) => each === values.precision);
+    if (precision !== values.precision) throw new InputError(`--precision ${values.precision} is neither fp32 nor bf16.`);
+    const options = { profile, full, ...(precision && { precision }), ...(images !== undefined && { images }), ...(rounds !== undefined && { rounds: Number(rounds) }) };
     const [name, ...more] = positionals;
     if (name !== undefined && name in benchmarks && more.length === 0) return { name, json, options };
     const nearest = name === undefined ? undefined : nearestName(name, known);

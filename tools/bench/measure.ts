@@ -1,10 +1,14 @@
 // What every benchmark gives back, and the statistics of its rounds.
 
+import type { Precision } from "@dinov2/tensor";
+
 /** What a benchmark may be told; it uses what it knows. */
 export interface BenchOptions {
   /** A folder of JPEGs to measure with, for a benchmark that reads images; by default it makes some. */
   readonly images?: string;
   readonly rounds?: number;
+  /** The only one to measure, for a benchmark that measures all that the engine has: a processor may take very long over bf16. */
+  readonly precision?: Precision;
   /** Where our time goes, in place of a comparison, for a benchmark that can say it. */
   readonly profile?: boolean;
   /** All of the work, for a benchmark that measures a part of it as it comes: many minutes. */

@@ -1,5 +1,6 @@
 // One piece of work on both sides: everybody has a try, the best of the peers meet ours in alternating rounds.
 
+import { setTimeout } from "node:timers/promises";
 import { median } from "@dinov2/foundation";
 import type { BenchRow } from "../measure.ts";
 
@@ -29,11 +30,19 @@ export interface ContestOptions {
   readonly finalists: number;
 }
 
-/** Median seconds over the rounds. One side works at a time, and ours too has had a try: nobody starts cold. */
+/** Milliseconds before a lap: threads of OpenMP keep their core busy for a while when the work is done. */
+const rest = 50;
+
+async function rested(contender: Contender): Promise<number> {
+  await setTimeout(rest);
+  return contender.lap();
+}
+
+/** Median seconds over the rounds. One side works at a time, on cores that are idle, and ours too has had a try: nobody starts cold. */
 export async function contest(ours: Contender, peers: readonly Contender[], options: ContestOptions): Promise<Outcome> {
   const tries: { peer: Contender; seconds: number }[] = [];
-  await ours.lap();
-  for (const peer of peers) tries.push({ peer, seconds: await peer.lap() });
+  await rested(ours);
+  for (const peer of peers) tries.push({ peer, seconds: await rested(peer) });
   tries.sort((a, b) => a.seconds - b.seconds);
   const [finalists, others] = [tries.slice(0, options.finalists), tries.slice(options.finalists)];
   for (const { peer } of others) await peer.retire?.();
@@ -41,7 +50,7 @@ export async function contest(ours: Contender, peers: readonly Contender[], opti
   const players = [ours, ...finalists.map(({ peer }) => peer)];
   const laps = players.map(() => [] as number[]);
   for (let round = 0; round < options.rounds; round++) {
-    for (const [i, player] of players.entries()) laps[i]!.push(await player.lap());
+    for (const [i, player] of players.entries()) laps[i]!.push(await rested(player));
   }
   for (const player of players) await player.retire?.();
 

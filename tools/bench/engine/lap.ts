@@ -1,7 +1,8 @@
 // What a lap of work takes.
 
-/** The mean seconds of one run, over as many runs as fill so many seconds (0: one). */
+/** The mean seconds of one run: the next one, or (`fill` seconds) of as many as fill that time after a first one. */
 export function meanSeconds(run: () => void, fill = 0): number {
+  if (fill > 0) run();
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 1000;
   let count = 0;

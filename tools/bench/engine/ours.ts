@@ -8,6 +8,6 @@ export function startEngine(precision: Precision): Promise<BackendDescription> {
   return useBackend({ ...backendFromEnvironment(), precision, threads });
 }
 
-/** What an engine can be measured in. */
-export const precisionsOf = ({ name }: BackendDescription): readonly Precision[] =>
-  name === "libtorch" ? ["fp32", "bf16"] : ["fp32"];
+/** What an engine can be measured in, or of these the one that is asked for. */
+export const precisionsOf = ({ name }: BackendDescription, only?: Precision): readonly Precision[] =>
+  (name === "libtorch" ? (["fp32", "bf16"] as const) : (["fp32"] as const)).filter((each) => only === undefined || each === only);

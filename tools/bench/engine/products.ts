@@ -14,8 +14,8 @@ const rows = 16 * 257;
 const widths = { "ViT-S": 384, "ViT-B": 768, "ViT-L": 1024 };
 const layers = { qkv: [1, 3], proj: [1, 1], fc1: [1, 4], fc2: [4, 1] }; // in and out, in widths
 const kinds = ["forward", "input gradient", "weight gradient"] as const;
-/** Seconds of one lap, so that a short product is measured more than once. */
-const fill = 0.04;
+/** Seconds of one lap, so that a product is measured more than once, and not while its threads wake up. */
+const fill = 0.2;
 
 interface Product {
   readonly name: string;

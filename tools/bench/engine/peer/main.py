@@ -73,7 +73,9 @@ def prepare(networks, request):
 
 
 def mean_seconds(run, fill):
-    """Of one run after another until they have filled so many seconds."""
+    """Of the next run, or of as many as fill so many seconds after a first one."""
+    if fill > 0:
+        run()
     count, start = 0, perf_counter()
     while count == 0 or perf_counter() - start < fill:
         run()
