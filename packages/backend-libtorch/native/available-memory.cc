@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace {
 
-constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+/** From here on a limit is none: version 1 of control groups says so by a number just below 2^63. */
+constexpr std::size_t kUnlimited = std::size_t{1} << 62;
 
 /** The number behind `name` in a file of "name number" lines, or the file's only number; else `otherwise`, as where it says "max". */
 std::size_t figureOf(const std::string& file, const std::string& name, std::size_t otherwise) {
@@ -35,7 +36,7 @@ constexpr Version kSecond{"/memory.max", "/memory.current", ""};
 /** What a control group can still give; what it keeps of files goes when memory is wanted. */
 std::size_t availableIn(const std::string& folder, const Version& version) {
   const std::size_t most = figureOf(folder + version.limit, "", kUnlimited);
-  if (most == kUnlimited) return kUnlimited;
+  if (most >= kUnlimited) return kUnlimited;
   const auto kept = [&](const char* files) { return figureOf(folder + "/memory.stat", std::string(version.prefix) + files, 0); };
   const std::size_t files = kept("inactive_file") + kept("active_file");
   const std::size_t used = figureOf(folder + version.usage, "", 0);
@@ -55,16 +56,21 @@ std::optional<std::string> ownGroup(bool first) {
   return std::nullopt;
 }
 
-/** What the group at `path` and those around it leave. Their hierarchy is mounted at `folder`, from its group `root` on. */
-std::size_t availableAlong(std::string path, const std::string& root, const std::string& folder, const Version& version) {
+struct Group {
+  std::string folder;
+  Version version;
+};
+
+/** Adds the group at `path` and those around it. Their hierarchy is mounted at `folder`, from its group `root` on. */
+void addAlong(std::string path, const std::string& root, const std::string& folder, const Version& version, std::vector<Group>& groups) {
   if (root != "/" && (path + "/").rfind(root + "/", 0) == 0) path.erase(0, root.size());
-  std::size_t least = availableIn(folder, version);
-  for (; !path.empty(); path.resize(path.rfind('/'))) least = std::min(least, availableIn(folder + path, version));
-  return least;
+  groups.push_back({folder, version});
+  for (; !path.empty(); path.resize(path.rfind('/'))) groups.push_back({folder + path, version});
 }
 
-std::size_t availableInGroups() {
-  std::size_t least = kUnlimited;
+/** All that count this process' memory. */
+std::vector<Group> findGroups() {
+  std::vector<Group> groups;
   std::ifstream mounts("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);) {
     // "32 31 0:29 /root /folder rw … - cgroup cgroup rw,cpu,memory"
@@ -75,8 +81,16 @@ std::size_t availableInGroups() {
     fields >> type >> field >> options;
     const bool first = type == "cgroup" && lists(options, "memory");
     if (!first && type != "cgroup2") continue;
-    if (const auto group = ownGroup(first)) least = std::min(least, availableAlong(*group, root, folder, first ? kFirst : kSecond));
+    if (const auto path = ownGroup(first)) addAlong(*path, root, folder, first ? kFirst : kSecond, groups);
   }
+  return groups;
+}
+
+std::size_t availableInGroups() {
+  // Looked up once, as this is asked whenever a tensor needs new pages.
+  static const std::vector<Group> groups = findGroups();
+  std::size_t least = kUnlimited;
+  for (const auto& [folder, version] : groups) least = std::min(least, availableIn(folder, version));
   return least;
 }
 
