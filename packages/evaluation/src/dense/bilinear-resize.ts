@@ -17,14 +17,14 @@ export interface BilinearOptions {
 export function resizeBilinear(maps: tf.Tensor4D, [height, width]: readonly [number, number], options: BilinearOptions = {}): tf.Tensor4D {
   const [, h, w] = maps.shape;
   if (h === height && w === width) return tf.clone(maps);
-  return tf.tidy(() => {
+  return tf.tidy(() => fullPrecision(() => {
     const [batch, , , channels] = maps.shape;
     const rows = tf.reshape(maps, [batch, h, w * channels]);
-    const high = fullPrecision(() => tf.matMul(interpolation(h, height, options), rows)); // [B, H, w C]
+    const high = tf.matMul(interpolation(h, height, options), rows); // [B, H, w C]
     const columns = tf.reshape(high, [batch * height, w, channels]);
-    const wide = fullPrecision(() => tf.matMul(interpolation(w, width, options), columns)); // [B H, W, C]
+    const wide = tf.matMul(interpolation(w, width, options), columns); // [B H, W, C]
     return tf.reshape(wide, [batch, height, width, channels]);
-  });
+  }));
 }
 
 /** What each of `to` places takes from each of `from`: [1, to, from], the same for all that is multiplied. */
