@@ -1,7 +1,7 @@
 // Every TF.js kernel of this backend gives what TF.js' own cpu backend gives: dtype, shape and numbers, on random shapes,
 // broadcasts, dtypes and attributes.
 import { RandomStream, tf, useBackend } from "@dinov2/tensor";
-import { expectClose, float32Tolerance } from "@dinov2/tensor/testing";
+import { float32Tolerance } from "@dinov2/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { missing, start } from "./index.ts";
 import { tfjsKernels } from "./kernels/tfjs.ts";
@@ -13,26 +13,23 @@ import type { Generators, KernelCall } from "./testing/kernel-call.ts";
 import { moveCalls } from "./testing/move-calls.ts";
 import { tensorOf } from "./testing/operand-tensor.ts";
 import { reductionCalls } from "./testing/reduction-calls.ts";
+import { expectSame, type Result, resultOf } from "./testing/results.ts";
 import { testDevice } from "./testing/test-device.ts";
 
 const generators: Generators = { ...elementwiseCalls, ...imageCalls, ...indexingCalls, ...moveCalls, ...reductionCalls };
 
 const callsPerKernel = 40;
 
-interface Result {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly values: ArrayLike<number>;
-}
-
 async function run(kernel: string, call: KernelCall, backend: string): Promise<Result[]> {
   await tf.setBackend(backend);
-  return tf.tidy(() => {
+  const found: Result[] = [];
+  tf.tidy(() => {
     const named = Object.entries(call.inputs).map(([name, operand]) => [name, tensorOf(operand as Operand)] as const);
     const inputs = Array.isArray(call.inputs) ? named.map(([, tensor]) => tensor) : Object.fromEntries(named);
     const results = tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, call.attributes as tf.NamedAttrMap) as tf.Tensor | tf.Tensor[];
-    return [results].flat().map((result) => ({ dtype: result.dtype, shape: result.shape, values: result.dataSync() }));
+    found.push(...[results].flat().map((result, i) => resultOf(`result ${i}`, result)));
   });
+  return found;
 }
 
 function describeCall({ inputs, attributes }: KernelCall): string {
@@ -46,14 +43,7 @@ async function compare(kernel: string): Promise<void> {
     const call = generators[kernel]!(draw);
     const expected = await run(kernel, call, "cpu");
     const actual = await run(kernel, call, "libtorch");
-    expect(actual.map(({ dtype, shape }) => ({ dtype, shape })), describeCall(call)).toEqual(expected.map(({ dtype, shape }) => ({ dtype, shape })));
-    expected.forEach(({ values }, output) => {
-      try {
-        expectClose(actual[output]!.values, values, call.tolerance ?? float32Tolerance);
-      } catch (error) {
-        throw new Error(`${kernel}(${describeCall(call)}), result ${output}: ${(error as Error).message}`);
-      }
-    });
+    expectSame(actual, expected, call.tolerance ?? float32Tolerance, `${kernel}(${describeCall(call)})`);
   }
 }
 

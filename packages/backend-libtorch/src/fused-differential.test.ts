@@ -1,12 +1,13 @@
 // The ops that have fused kernels give what their portable definitions give on TF.js' cpu backend, and the same gradients, on random
 // sizes, attributes and ways by which the inputs came to their numbers.
 import { RandomStream, tf, type Tensor, useBackend, vectorJacobianProduct } from "@dinov2/tensor";
-import { expectClose, type Tolerance } from "@dinov2/tensor/testing";
-import { describe, expect, it } from "vitest";
+import type { Tolerance } from "@dinov2/tensor/testing";
+import { describe, it } from "vitest";
 import { missing, start } from "./index.ts";
 import { Draw, type Operand } from "./testing/draw.ts";
 import { type FusedCall, fusedCalls } from "./testing/fused-calls.ts";
 import { tensorOf } from "./testing/operand-tensor.ts";
+import { expectSame, type Result, resultOf } from "./testing/results.ts";
 import { testDevice } from "./testing/test-device.ts";
 
 const seed = 11;
@@ -14,14 +15,6 @@ const callsPerOp = 15;
 
 /** Float32 rounding over sums of a hundred terms of size 3, on either side. */
 const usual: Tolerance = { absolute: 1e-4, relative: 1e-4 };
-
-interface Result {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly values: ArrayLike<number>;
-}
-
-const resultOf = (name: string, tensor: Tensor): Result => ({ name, shape: tensor.shape, values: tensor.dataSync() });
 
 /** What a call gives on the current backend, and the gradients of Σ result * dy, where `dyOf` draws or repeats dy for the result's shape. */
 function resultsOf({ inputs, differentiable = inputs.length, run }: FusedCall, dyOf: (shape: number[]) => Operand): Result[] {
@@ -41,18 +34,6 @@ function resultsOf({ inputs, differentiable = inputs.length, run }: FusedCall, d
 
 function describeCall({ inputs, attributes = {} }: FusedCall): string {
   return `${inputs.map(({ shape, layout }) => `[${shape}] ${layout}`).join(", ")}; ${JSON.stringify(attributes)}`;
-}
-
-function expectSame(actual: readonly Result[], expected: readonly Result[], tolerance: Tolerance, title: string): void {
-  const shapes = (results: readonly Result[]) => results.map(({ name, shape }) => ({ name, shape }));
-  expect(shapes(actual), title).toEqual(shapes(expected));
-  expected.forEach(({ name, values }, place) => {
-    try {
-      expectClose(actual[place]!.values, values, tolerance);
-    } catch (error) {
-      throw new Error(`${title}, ${name}: ${(error as Error).message}`);
-    }
-  });
 }
 
 async function compare(op: string): Promise<void> {

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { RandomStream, tf } from "@dinov2/tensor";
 import { expectNoLeaks } from "@dinov2/tensor/testing";
@@ -12,6 +11,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Addon, loadAddon } from "./addon.ts";
 import { type LibtorchBackend, start } from "./index.ts";
 import { Draw, type Operand } from "./testing/draw.ts";
+import { runProgram } from "./testing/run-program.ts";
 import { testDevice } from "./testing/test-device.ts";
 
 const loaded = loadAddon();
@@ -32,10 +32,6 @@ if (typeof loaded === "string") {
 
 const run = (kernel: string, inputs: tf.NamedTensorMap | tf.Tensor[], attributes: object = {}) =>
   tf.engine().runKernel(kernel, inputs as tf.NamedTensorMap, attributes as tf.NamedAttrMap);
-
-const littleMemory = ["--conditions=@dinov2/source", "--import", "tsx", fileURLToPath(new URL("testing/little-memory.ts", import.meta.url))];
-
-const groupMemory = ["--conditions=@dinov2/source", "--import", "tsx", fileURLToPath(new URL("testing/group-memory.ts", import.meta.url))];
 
 /** What Linux says of a control group that leaves nothing of 2^45 bytes but 50 MB of files: `folder` is where its hierarchy is mounted. */
 const controlGroups = {
@@ -197,15 +193,14 @@ function programTests(addonNames: readonly string[]): void {
     ["read", "Reading a tensor: no Float32Array of 100663296 values: Array buffer allocation failed"],
     ["attention", "BlockDiagonalAttention([65536, 192] float32): out of memory"],
   ])("a request that the system has no memory for: %s", (request, message) => {
-    expect(execFileSync(process.execPath, [...littleMemory, request], { encoding: "utf8" })).toContain(message);
+    expect(runProgram("little-memory", [request])).toContain(message);
   });
 
   it.skipIf(testDevice !== "cpu" || !canPretendGroups() || "ASAN_OPTIONS" in process.env).each([
     ["version 1, with controllers mounted together", "x/memory.usage_in_bytes"],
     ["version 2", "user/x/memory.current"],
   ] as const)("more than its control group, a container's, has left: %s", (version, usage) => withGroup(version, (folder) => {
-    const output = execFileSync("unshare", [...inGroup, folder, process.execPath, ...groupMemory, join(folder, usage)], { encoding: "utf8" });
-    expect(JSON.parse(output)).toEqual({
+    expect(JSON.parse(runProgram("group-memory", [join(folder, usage)], ["unshare", ...inGroup, folder]))).toEqual({
       tensor: expect.stringContaining("Fill(): out of memory"),
       "scratch for resizing": expect.stringContaining("ResizeBilinear([1, 1, 1, 1] float32): out of memory"),
       "scratch for rows": expect.stringContaining("GatherRowsGrad([1, 1] float32): out of memory"),

@@ -1,12 +1,11 @@
 // What the conformance suite does not ask of attention: every width of a head and length of a sequence that is cut in another
 // way, packed or not, extreme scores, bfloat16, threads, and memory.
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { blockDiagonalAttention, tf, vectorJacobianProduct, type Segment, type Tensor, type Tensor2D } from "@dinov2/tensor";
 import { blockDiagonalAttentionOf, directionalDerivative, expectClose, normal, toTensor, type Tolerance, type Values } from "@dinov2/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import { missing, start, type LibtorchOptions } from "../index.ts";
 import { peakIsMeasurable } from "../testing/peak-bytes.ts";
+import { runProgram } from "../testing/run-program.ts";
 import { testDevice } from "../testing/test-device.ts";
 
 const absent = await missing();
@@ -147,9 +146,7 @@ describe.skipIf(absent || !peakIsMeasurable)("the memory of attention", () => {
   // In tiles: the result (0.4 of the T×T scores of one head, the gradient 1.1), and what two threads keep. In LibTorch's ops:
   // two blocks of scores of 32 MB, and as many copies.
   it.each([["tiles", 0.75, 1.6], ["libtorch", 4, 4]] as const)("in %s is far below the T×T scores of 16 heads", (road, forwardLimit, backwardLimit) => {
-    const script = fileURLToPath(new URL("../testing/attention-memory.ts", import.meta.url));
-    const printed = execFileSync(process.execPath, ["--conditions=@dinov2/source", "--import", "tsx", script, road], { encoding: "utf8" });
-    const { forward, backward } = JSON.parse(printed) as { forward: number; backward: number };
+    const { forward, backward } = JSON.parse(runProgram("attention-memory", [road])) as { forward: number; backward: number };
     expect(forward).toBeLessThan(forwardLimit);
     expect(backward).toBeLessThan(backwardLimit);
   });

@@ -1,13 +1,12 @@
 // What the conformance suite does not ask of the fused kernels: sizes that are cut over threads, numbers that are not
 // finite, how exact the vector functions are, what is stored in bfloat16, and how much memory the prototypes take.
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { gelu, layerNorm, prototypeCrossEntropy, RandomStream, sinkhornKnopp, swiglu, tf, type Tensor, type Tensor2D } from "@dinov2/tensor";
 import { erf, expectClose, normal, toTensor, uniform } from "@dinov2/tensor/testing";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { LibtorchBackend } from "../backend.ts";
 import { missing, start } from "../index.ts";
 import { peakIsMeasurable } from "../testing/peak-bytes.ts";
+import { runProgram } from "../testing/run-program.ts";
 import { testDevice } from "../testing/test-device.ts";
 
 const absent = await missing();
@@ -223,9 +222,7 @@ describe.skipIf(absent)("in bf16", () => {
 
 describe.skipIf(absent || !peakIsMeasurable)("over 65,536 prototypes", () => {
   it("cross-entropy and Sinkhorn-Knopp need no [R, K] besides their result", () => {
-    const script = fileURLToPath(new URL("../testing/peak-memory.ts", import.meta.url));
-    const output = execFileSync(process.execPath, ["--conditions=@dinov2/source", "--import", "tsx", script], { encoding: "utf8" });
-    const peaks = JSON.parse(output) as Record<"loss" | "gradient" | "assignment", number>;
+    const peaks = JSON.parse(runProgram("peak-memory")) as Record<"loss" | "gradient" | "assignment", number>;
     expect(peaks.loss).toBeLessThan(0.1);
     expect(peaks.gradient).toBeLessThan(1.1);
     // Sinkhorn-Knopp adds the columns up in parts of twelve rows.
