@@ -89,6 +89,13 @@ describe("dinov2 benchmark linear", () => {
     expect(notes["linear.top1"]).toBe("head image.lr0.1, the best of 1 on training images held out");
   });
 
+  it("trains on crops of the sizes asked for, and says which", async () => {
+    const words = ["--model", "pixels", "--learning-rates", "0.5", "--features", "augmented", "--crop-scale", "0.6,1"];
+    const { metrics, protocol } = await linear(...words, "--out", "results/crops");
+    expect(metrics["linear.top1"]).toBe(1);
+    expect(protocol).toMatchObject({ features: "augmented", cropScale: [0.6, 1] });
+  });
+
   it("prints the selected head, and a table of all with a row for each rate", async () => {
     const words = ["benchmark", "linear", ...sides, "--model", "model.safetensors", "--out", "results/table", "--blocks", "1,2"];
     const { code, stdout } = await dinov2([...words, "--learning-rates", "0.01,0.5"], root);

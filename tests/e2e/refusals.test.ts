@@ -60,6 +60,7 @@ describe("dinov2", () => {
     ["test classes that cannot be learnt", () => benchmark("knn", { data: "sides/train", "test-data": "sides" }), /Class "train" of sides is not among/],
     ["a rate that is not above 0", () => benchmark("linear", { "learning-rates": "0.1,0" }), /argument '0\.1,0' is invalid\. Expected a number above 0/],
     ["to select heads on nothing known", () => benchmark("linear", { "select-on": "val" }), /argument 'val' is invalid\. Allowed choices are test, held-out/],
+    ["the size of crops that are not taken", () => benchmark("linear", { "crop-scale": "0.6,1" }), /--crop-scale is of random crops; ask for them with --features augmented/],
     ["to train on a missing folder", () => pretrain({ data: "nowhere" }), /There is no file or folder nowhere/],
     ["to train on an empty folder", () => pretrain({ data: "empty" }), /Folder empty is empty/],
     ["to train on a folder without an image", () => pretrain({ data: "notes" }), /no image; expected files that end in/],

@@ -200,6 +200,7 @@ def augmentation(recipe):
     for transform in (made.global_transfo1, made.global_transfo2, made.local_transfo):
         jitter = transform.transforms[0].transforms[0]
         jitter.p = crops.jitterProbability
+        jitter.transforms[0] = transforms.ColorJitter(crops.brightness, crops.contrast, crops.saturation, crops.hue)
         transform.transforms[-1] = normalize
         for part in parts_of(transform):
             if isinstance(part, GaussianBlur):

@@ -11,7 +11,9 @@ import {
   parsePositiveIntegers,
   parsePositiveNumbers,
   parseNumber,
+  parseShareRange,
 } from "@dinov2/cli";
+import { InputError } from "@dinov2/foundation";
 import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
 import { depthCommand } from "./depth-command.ts";
 import { logisticCommand } from "./logistic-command.ts";
@@ -35,6 +37,7 @@ interface LinearCommandOptions extends BenchmarkOptions {
   readonly steps: number;
   readonly trainBatch: number;
   readonly features: TrainFeatures;
+  readonly cropScale?: [lowest: number, highest: number];
   readonly selectOn: SelectOn;
   readonly heldOut: number;
 }
@@ -102,6 +105,7 @@ function linearCommand(): Command {
         .choices(["once", "augmented"])
         .default("once"),
     )
+    .option("--crop-scale <low,high>", "share of the area in a random crop, with --features augmented (default: the published 0.08,1)", parseShareRange)
     .addOption(
       new Option("--select-on <images>", "what the best head is chosen on: test, as published, or held-out training images")
         .choices(["test", "held-out"])
@@ -118,9 +122,10 @@ function linearCommand(): Command {
   return command.action(async (options: LinearCommandOptions) => {
     const { linearEvaluator, OFFICIAL_LEARNING_RATES } = await import("@dinov2/evaluation");
     const { linearTable } = await import("./results.ts");
-    const { blocks, pool, learningRates = OFFICIAL_LEARNING_RATES, steps, trainBatch, features, selectOn, heldOut } = options;
+    const { blocks, pool, learningRates = OFFICIAL_LEARNING_RATES, steps, trainBatch, features, cropScale, selectOn, heldOut } = options;
+    if (cropScale && features !== "augmented") throw new InputError("--crop-scale is of random crops; ask for them with --features augmented, or leave it out.");
     const averagePool = { none: [false], avg: [true], both: [false, true] }[pool];
-    const training = { blocks, averagePool, learningRates, steps, trainBatch, features, selectOn };
+    const training = { blocks, averagePool, learningRates, steps, trainBatch, features, selectOn, ...(cropScale && { cropScale }) };
     const evaluator = linearEvaluator({ ...training, heldOutShare: heldOut });
     const protocol = { ...training, ...(selectOn === "held-out" && { heldOutShare: heldOut }) };
     await run({ evaluator, protocol, table: linearTable }, options);

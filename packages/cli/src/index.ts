@@ -18,6 +18,7 @@ export {
   parsePositiveIntegers,
   parsePositiveNumber,
   parsePositiveNumbers,
+  parseShareRange,
 } from "./parsers.ts";
 export { addExamples, runCommand, runProgram } from "./run-command.ts";
 export { Progress, type ProgressOptions } from "./progress.ts";

@@ -7,6 +7,7 @@ import {
   parseHeightAndWidth,
   parsePositiveIntegers,
   parsePositiveNumber,
+  parseShareRange,
 } from "./parsers.ts";
 
 describe("argument parsers", () => {
@@ -42,6 +43,12 @@ describe("argument parsers", () => {
 
   it.each(["0", "1", "20"])("refuses %s as a share of a set", (text) => {
     expect(() => parseFraction(text)).toThrow("between 0 and 1");
+  });
+
+  it("reads a range of shares", () => {
+    expect(parseShareRange("0.6, 1")).toEqual([0.6, 1]);
+    for (const text of ["0.6", "0,1", "1,0.6", "0.5,1.1", "0.1,0.5,1"]) expect(() => parseShareRange(text)).toThrow("the smaller first");
+    expect(() => parseShareRange("0.6,")).toThrow("Expected a number");
   });
 
   it("reads heights and widths", () => {

@@ -50,6 +50,15 @@ export function parseFraction(text: string): number {
   return value;
 }
 
+/** The lowest and the highest of some shares, above 0 and at most 1: "0.08,1". */
+export function parseShareRange(text: string): [lowest: number, highest: number] {
+  const [lowest = NaN, highest = NaN, ...more] = text.split(",").map((part) => parseNumber(part.trim()));
+  if (more.length > 0 || !(lowest > 0 && lowest <= highest && highest <= 1)) {
+    throw new InvalidArgumentError("Expected two numbers above 0 and at most 1, the smaller first, such as 0.08,1.");
+  }
+  return [lowest, highest];
+}
+
 /** Height and width in pixels: "416x544". */
 export function parseHeightAndWidth(text: string): [height: number, width: number] {
   const match = /^(\d+)x(\d+)$/.exec(text);

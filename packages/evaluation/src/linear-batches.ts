@@ -12,6 +12,11 @@ export async function* storedBatches(train: LabelledFeatures, size: number, seed
   for (;;) yield selectLabelled(train, Int32Array.from({ length: size }, () => sampler.next()));
 }
 
+export interface CropOptions {
+  /** Share of the image's area in a crop; 8 to 100 %, as published, where none is given. */
+  readonly cropScale?: readonly [lowest: number, highest: number];
+}
+
 /**
  * The features of random crops of `train`, flipped half of the time, `size` a batch and at most `batchSize` in one forward,
  * without end.
@@ -20,9 +25,9 @@ export async function* augmentedBatches(
   backbone: FrozenBackbone,
   train: ImageDataset,
   size: number,
-  { seed, batchSize = 32, pixelLimit, skipped }: ReadingOptions & { readonly seed: number },
+  { seed, batchSize = 32, pixelLimit, skipped, cropScale }: ReadingOptions & CropOptions & { readonly seed: number },
 ): AsyncGenerator<LabelledFeatures> {
-  const reading = { batchSize: size, seed, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }) };
+  const reading = { batchSize: size, seed, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }), ...(cropScale && { cropScale }) };
   for await (const { images, shape, indices } of loadRandomCrops(train, { ...backbone.imageSizes, ...reading })) {
     const features = createFeatureMatrix(size, backbone.width);
     const [, channels, height, width] = shape;

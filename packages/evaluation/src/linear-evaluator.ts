@@ -3,7 +3,7 @@ import { type AccuracyMetric, bestBy, byMetric, scoreRows } from "./accuracy.ts"
 import type { FrozenBackbone } from "./backbone.ts";
 import type { EvaluationContext, Evaluator, Measurement } from "./evaluator.ts";
 import { extractLabelled } from "./features.ts";
-import { augmentedBatches, storedBatches } from "./linear-batches.ts";
+import { augmentedBatches, type CropOptions, storedBatches } from "./linear-batches.ts";
 import { type LinearInputOptions, linearInputs } from "./linear-inputs.ts";
 import { type HeadScore, type LinearTraining, OFFICIAL_STEPS, predictHead, scoreHeads, trainHeads } from "./linear-probe.ts";
 import { classCountOf } from "./rank.ts";
@@ -21,7 +21,7 @@ export type SelectOn = "test" | "held-out";
  */
 export type TrainFeatures = "once" | "augmented";
 
-export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptions {
+export interface LinearEvaluatorOptions extends LinearTraining, LinearInputOptions, CropOptions {
   readonly features?: TrainFeatures;
   /** Images of one step. */
   readonly trainBatch?: number;
@@ -87,7 +87,7 @@ async function scores(
   const rows: TestFeatures[] = [];
   for (const { images } of sets) rows.push(await extractTest(extractor, images, context));
   const batches = options.features === "augmented"
-    ? augmentedBatches(extractor, train, trainBatch, context)
+    ? augmentedBatches(extractor, train, trainBatch, { ...context, ...(options.cropScale && { cropScale: options.cropScale }) })
     : storedBatches(await extractLabelled(extractor, train, "train", context), trainBatch, seed);
   const classCount = classCountOf({ labels: labelsOf(train) }, ...rows);
   const onProgress = (done: number) => context.progress?.("heads", done * trainBatch, steps * trainBatch);

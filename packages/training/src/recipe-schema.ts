@@ -151,6 +151,11 @@ const crops = z.strictObject({
   /** Of a crop's colours to be jittered, and of the second global crop to be solarised: constants of DataAugmentationDINO. */
   jitterProbability: share.default(0.8),
   solarizeProbability: share.default(0.2),
+  /** How far a jitter may change each, as of torchvision's ColorJitter: factors from 1 - b to 1 + b, hue in turns. Constants of DataAugmentationDINO. */
+  brightness: notNegative.default(0.4),
+  contrast: notNegative.default(0.4),
+  saturation: notNegative.default(0.2),
+  hue: notNegative.max(0.5).default(0.1),
 });
 
 /** Which patches the student does not see. Official section: `ibot.mask_*`. */

@@ -12,6 +12,8 @@ export interface RandomCropOptions extends SkipOptions, DecodeOptions, ChannelOp
   readonly batchSize: number;
   readonly seed: number;
   readonly cropSize: number;
+  /** Share of the image's area in a crop; 8 to 100 %, as it comes. */
+  readonly cropScale?: readonly [lowest: number, highest: number];
   readonly workers?: number;
 }
 
@@ -24,11 +26,13 @@ export interface RandomCropBatch {
   readonly indices: Int32Array;
 }
 
-/** What a crop is: 8 to 100 % of the area, neither recoloured nor blurred (`make_classification_train_transform`). */
+/** `scale` of `make_classification_train_transform`, which is that of torchvision's `RandomResizedCrop`. */
+export const OFFICIAL_CROP_SCALE: readonly [lowest: number, highest: number] = [0.08, 1];
+
+/** What a crop is: neither recoloured nor blurred (`make_classification_train_transform`). */
 const classificationCrop: Partial<MultiCropOptions> = {
   globalCount: 1,
   localCount: 0,
-  globalScale: [0.08, 1],
   jitterProbability: 0,
   grayProbability: 0,
   blurSemantics: "paper",
@@ -40,12 +44,12 @@ const classificationCrop: Partial<MultiCropOptions> = {
  * @throws InputError when too many cannot be used
  */
 export async function* loadRandomCrops(dataset: ImageDataset, options: RandomCropOptions): AsyncGenerator<RandomCropBatch> {
-  const { cropSize, channels = 3, mean, standardDeviation, ...reading } = options;
+  const { cropSize, cropScale = OFFICIAL_CROP_SCALE, channels = 3, mean, standardDeviation, ...reading } = options;
   const normalization = { ...normalizationFor(channels), ...(mean && { mean }), ...(standardDeviation && { standardDeviation }) };
   const loader = createLoader({
     ...reading,
     dataset,
-    multiCrop: { ...classificationCrop, ...normalization, globalSize: cropSize },
+    multiCrop: { ...classificationCrop, ...normalization, globalSize: cropSize, globalScale: cropScale },
     masking: { patchSize: cropSize, maskProbability: 0 },
   });
   try {
