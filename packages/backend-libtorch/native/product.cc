@@ -2,6 +2,7 @@
 
 #include "loops.h"
 #include "settings.h"
+#include "transposed-copy.h"
 
 #if LIBTORCH_VERSION >= 20000
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -41,11 +42,13 @@ at::Tensor linearByOneDnn(const at::Tensor& x, const at::Tensor& w, const at::Te
   return stack.front().toTensor();
 }
 
-/** yᵀ x, [R, M] by [R, N], as the gradient of a linear layer's weights: here oneDNN reads both as they are. */
+/**
+ * yᵀ x, [R, M] by [R, N], as the gradient of a linear layer's weights. What oneDNN reads as x of `linearByOneDnn` has to be contiguous, so
+ * the narrower of the two is copied; its own product for this gradient, as LibTorch calls it, copies both of them and the result.
+ */
 at::Tensor transposedProductByOneDnn(const at::Tensor& y, const at::Tensor& x) {
-  // The weights themselves are asked for nothing but their shape and type.
-  const auto weights = at::empty({y.size(1), x.size(1)}, x.options());
-  return std::get<0>(at::mkldnn_linear_backward_weights(y.to_mkldnn(), x.to_mkldnn(), weights, false));
+  if (y.size(1) <= x.size(1)) return linearByOneDnn(transposedCopy(y), x.t(), {});
+  return transposedCopy(linearByOneDnn(transposedCopy(x), y.t(), {}));
 }
 
 bool isTransposed(const at::Tensor& x) { return !x.is_contiguous() && x.t().is_contiguous(); }
