@@ -16,7 +16,7 @@
 namespace {
 
 /** Below, the C library is as good. */
-constexpr std::size_t kLarge = std::size_t{256} << 10;
+constexpr std::size_t kLarge = std::size_t{64} << 10;
 /** Sizes are multiples of this, so that neighbours share no page. */
 constexpr std::size_t kGrain = std::size_t{16} << 10;
 constexpr std::size_t kAlignment = 64;
