@@ -26,10 +26,11 @@ const builds = fileURLToPath(new URL("../build", import.meta.url));
 
 /** LibTorch's thread pools and BLAS read these once, while they load; what the user has set stays. */
 function prepareEnvironment(): void {
-  // Idle threads sleep: spinning ones take the processor from the loader's workers.
+  // Idle threads soon sleep: spinning ones take the processor from the loader's workers. Not at once, as waking one takes longer than many a kernel.
   process.env["OMP_WAIT_POLICY"] ??= "PASSIVE";
+  process.env["GOMP_SPINCOUNT"] ??= "10000";
   // oneDNN compiles a product for each size it meets and keeps 1,024 of them; a training step has a new number of hidden patches each time.
-  process.env["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] ??= "128";
+  process.env["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] ??= "256";
   // OpenBLAS before 0.3.22 does not know the newest processors and falls back to half of their speed.
   if (instructionSets().includes("avx512f")) process.env["OPENBLAS_CORETYPE"] ??= "SKYLAKEX";
 }
