@@ -15,8 +15,8 @@ export interface ProjectedRows {
 }
 
 export interface HeadOutputs {
-  /** What the heads read: class tokens, then patches. */
-  readonly features: Tensor2D; // [C + M, D]
+  /** What the heads read: class tokens, then patches, some of which may be there twice. */
+  readonly features: Tensor2D; // [C + M', D]
   /** All of them by one head; or the class tokens [C] by one and the hidden patches [M], when there are any, by another. */
   readonly projected: readonly ProjectedRows[];
 }
@@ -43,17 +43,15 @@ export function headOutputs(
   { packCrops = true, headsOnHiddenOnly = true, ...options }: HeadOutputsOptions = {},
 ): HeadOutputs {
   const cropCount = crops.reduce((sum, { images }) => sum + images.shape[0], 0);
-  const read = headsOnHiddenOnly ? maskIndices : everyPatch(crops[0]!, backbone.config.patchSize);
+  const read = headsOnHiddenOnly ? filledUp(maskIndices) : everyPatch(crops[0]!, backbone.config.patchSize);
   const throughBackbone = packCrops ? packedFeatures : separateFeatures;
   const features = throughBackbone(backbone, crops, read, options);
   const project = (head: DinoHead, rows: Tensor2D): ProjectedRows => ({ head, rows: head.project(rows) });
-  const [clsFeatures, patchFeatures] = splitRows(features, cropCount); // [C, D], [M, D]
-  if (!ibotHead || !patchFeatures) {
-    const all = project(dinoHead, features);
-    return { features, projected: [headsOnHiddenOnly ? all : hiddenAmong(all, cropCount, maskIndices)] };
-  }
-  const patches = project(ibotHead, patchFeatures);
-  return { features, projected: [project(dinoHead, clsFeatures), headsOnHiddenOnly ? patches : hiddenAmong(patches, 0, maskIndices)] };
+  const hiddenOf = (all: ProjectedRows, cls: number) =>
+    headsOnHiddenOnly ? firstRows(all, cls + maskIndices.length) : hiddenAmong(all, cls, maskIndices);
+  const [clsFeatures, patchFeatures] = splitRows(features, cropCount); // [C, D], [M', D]
+  if (!ibotHead || !patchFeatures) return { features, projected: [hiddenOf(project(dinoHead, features), cropCount)] };
+  return { features, projected: [project(dinoHead, clsFeatures), hiddenOf(project(ibotHead, patchFeatures), 0)] };
 }
 
 /** The class tokens [C, D] of crops of one size, as they are before the heads: the same beside crops of another size, or without. */
@@ -90,6 +88,20 @@ function atCrop({ random, chooseSamples, ...options }: ForwardOptions, crop: num
 function everyPatch({ images }: Crops, patchSize: number): Int32Array {
   const [count, , height, width] = images.shape;
   return Int32Array.from({ length: (count * height * width) / patchSize ** 2 }, (_, i) => i);
+}
+
+/**
+ * Every batch hides another number of patches, and an engine that compiles a product for each size it meets would compile a dozen in each
+ * step. So some patches go through the heads twice, up to a multiple of 32.
+ */
+function filledUp(patches: Int32Array): Int32Array {
+  const filled = new Int32Array(Math.ceil(patches.length / 32) * 32).fill(patches[0] ?? 0);
+  filled.set(patches);
+  return filled;
+}
+
+function firstRows({ head, rows }: ProjectedRows, count: number): ProjectedRows {
+  return { head, rows: splitRows(rows, count)[0] };
 }
 
 /** The first `cls` rows, and of the patches after them those that are hidden. */
