@@ -23,8 +23,8 @@ export async function openBackbone({ model: source, untrained, size, resize, who
   }
   const loaded = await loadModel(source);
   const sizes = { ...evaluationSizes(loaded.config, { cropSize: size, resizeSize: resize, whole }), ...(await imageReadingOf(source)) };
-  if (!untrained) return vitBackbone(source, loaded, sizes);
+  if (!untrained) return vitBackbone(source, loaded.freeze(), sizes);
   const fresh = VisionTransformer.create(loaded.config, RandomStream.fromSeed(seed).split("untrained"));
   loaded.dispose();
-  return vitBackbone(`${source}, untrained`, fresh, sizes);
+  return vitBackbone(`${source}, untrained`, fresh.freeze(), sizes);
 }

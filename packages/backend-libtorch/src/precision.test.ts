@@ -1,5 +1,5 @@
 // What the precision of products changes, and what it leaves alone.
-import { fullPrecision, tf } from "@dinov2/tensor";
+import { fullPrecision, linear, roundOperand, tf } from "@dinov2/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { missing, start } from "./index.ts";
 import { testDevice } from "./testing/test-device.ts";
@@ -28,6 +28,15 @@ describe.skipIf(why !== undefined).each(processors)("with products in bfloat16, 
     const x = tf.fill([1000], fine);
     expect(tf.mean(x).dataSync()[0]).toBeCloseTo(fine, 6);
     expect(tf.mul(x, 1).dataSync()[0]).toBe(Math.fround(fine));
+  }));
+
+  it("a weight that was rounded before gives the same products, to the last bit", () => tf.tidy(() => {
+    const x = tf.randomNormal([5, 40], 0, 1, "float32", 1);
+    const weight = tf.randomNormal([7, 40], 0, 1, "float32", 2);
+    const rounded = roundOperand(weight);
+    expect(rounded.dataSync()).not.toEqual(weight.dataSync());
+    expect(rounded.dataSync()).toEqual(roundOperand(rounded).dataSync());
+    expect(linear(x, rounded).dataSync()).toEqual(linear(x, weight).dataSync());
   }));
 
   it("TF.js is told that its count of bytes is too high", () => {

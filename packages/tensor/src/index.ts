@@ -42,6 +42,7 @@ export { prototypeCrossEntropy } from "./ops/prototype-cross-entropy.ts";
 export { prototypeLoss, prototypeLossRows, type PrototypeLoss, type Prototypes } from "./ops/prototype-loss.ts";
 export { prototypeTargets, scaledPrototypes, type ScaledPrototypes } from "./ops/prototype-targets.ts";
 export { nearestRows } from "./ops/nearest-rows.ts";
+export { roundOperand } from "./ops/round-operand.ts";
 export { sinkhornKnopp } from "./ops/sinkhorn-knopp.ts";
 export { swiglu } from "./ops/swiglu.ts";
 export { weightNorm } from "./ops/weight-norm.ts";

@@ -7,7 +7,7 @@
 // T tokens of all images together, D width.
 
 import { InputError, type RandomStream } from "@dinov2/foundation";
-import { layerNorm, tf } from "@dinov2/tensor";
+import { layerNorm, roundOperand, tf } from "@dinov2/tensor";
 import { blockForward, readBlock, type Block, type BlockOptions } from "./block.ts";
 import { checkConfig, dropPathRates, type VisionTransformerConfig } from "./config.ts";
 import {
@@ -72,6 +72,17 @@ export class VisionTransformer extends Network {
   /** A network around existing variables, which it then owns; they must be those of `vitParameterSpecs`. */
   static fromParameters(config: VisionTransformerConfig, parameters: ParameterMap): VisionTransformer {
     return new VisionTransformer(checkConfig(config), parameters);
+  }
+
+  /**
+   * For a network that is trained no more: rounds the blocks' weights to the precision of products once, in place of every time that they are
+   * multiplied. The features stay the same to the last bit; in bfloat16 the weights then take half of the memory. In float32 nothing changes.
+   */
+  freeze(): this {
+    for (const [name, variable] of this.parameters) {
+      if (name.startsWith("blocks.") && variable.rank === 2) tf.tidy(() => variable.assign(roundOperand(variable)));
+    }
+    return this;
   }
 
   /** Features of images [B, C, H, W], optionally with patches masked out. The caller disposes them. */

@@ -25,7 +25,7 @@ export async function measureForward(
 
 async function measure(peers: readonly Peer[], precision: Precision, peak: number, rounds: number): Promise<BenchRow> {
   await startEngine(precision);
-  const model = VisionTransformer.create(config, RandomStream.fromSeed(0));
+  const model = VisionTransformer.create(config, RandomStream.fromSeed(0)).freeze();
   const images = tf.randomNormal([batchSize, 3, imageSize, imageSize]) as Tensor4D;
   const run = () => tf.tidy(() => void model.forwardFeatures(images));
   run();

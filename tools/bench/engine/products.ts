@@ -3,7 +3,7 @@
 //
 // R rows, I columns in, O columns out.
 
-import { type BackendDescription, linear, type Precision, type Tensor2D, tf } from "@dinov2/tensor";
+import { type BackendDescription, linear, type Precision, roundOperand, type Tensor2D, tf } from "@dinov2/tensor";
 import type { BenchRow } from "../measure.ts";
 import { contest, type Outcome, rowOf } from "./contest.ts";
 import { meanSeconds } from "./lap.ts";
@@ -73,7 +73,9 @@ const flops = ({ inner, outer }: Product) => 2 * rows * inner * outer;
 
 async function measure(product: Product, peers: readonly Peer[], rounds: number): Promise<Outcome> {
   const { inner, outer, kind, precision } = product;
-  const [x, weight, dy] = [activations(inner), tf.randomNormal<tf.Rank.R2>([outer, inner]), activations(outer)];
+  const [x, dy] = [activations(inner), activations(outer)];
+  // As the peer's, rounded once.
+  const weight = tf.tidy(() => roundOperand(tf.randomNormal<tf.Rank.R2>([outer, inner])));
   const bias = tf.zeros<tf.Rank.R1>([outer]);
   // A processor's results are there when a call returns.
   const run = {

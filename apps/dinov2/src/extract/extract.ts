@@ -30,7 +30,7 @@ export async function extract(options: ExtractOptions): Promise<void> {
   const started = performance.now();
   await requireWritable("--out", options.out, "file");
   const backend = await useBackend(backendOptions(options));
-  const model = await loadModel(options.model);
+  const model = (await loadModel(options.model)).freeze();
   const source = await openSource(options, model);
   try {
     const watcher = new ImageWatcher();

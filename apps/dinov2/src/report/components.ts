@@ -15,7 +15,7 @@ export async function drawComponents(source: string, modelSource: string, option
   const all = await openDataset(source);
   const dataset = subset(all, Array.from({ length: Math.min(mostImages, all.length) }, (_, i) => i));
   await useBackend(backendOptions(options));
-  const model = await loadModel(modelSource);
+  const model = (await loadModel(modelSource)).freeze();
   try {
     const sizes = evaluationSizes(model.config, { cropSize: options.size, resizeSize: options.resize });
     if (sizes.channels !== undefined) throw new InputError(`${modelSource} sees ${sizes.channels} channels; --pca draws colour pictures.`);

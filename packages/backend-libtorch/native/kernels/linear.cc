@@ -92,6 +92,8 @@ KERNEL(LinearFusedGrad) {
   if (hasBias) call.output(sums);
 }
 
+KERNEL(RoundOperand) { call.output(call.stored(0).to(productType())); }
+
 KERNEL(ScaledLinearGrad) {
   call.expect({"O I", "O I", "O", "?O", "?O"});
   const auto products = call.input(0);

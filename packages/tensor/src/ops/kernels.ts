@@ -50,6 +50,9 @@ export interface KernelTable {
     outputs: [dx: Info /* [R,I] */, dWeight: Info /* [O,I] */, dBias?: Info /* [O] */];
   };
 
+  /** y = x as products round it, and stored as they read it. No gradient. */
+  RoundOperand: { inputs: { x: Info }; attributes: None; outputs: [y: Info] };
+
   /**
    * The gradients of the parameters of gamma (x weightᵀ + bias), from products = dyᵀ x and sums = Σ dy over rows:
    * dWeight = gamma products, dGamma = Σ_i weight products + bias sums, dBias = gamma sums. sums, bias and dBias come together.
