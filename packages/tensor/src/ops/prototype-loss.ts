@@ -5,7 +5,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { assertFloat32, assertShape, differentiable, isRecording, kernel, product, unrecorded } from "./op.ts";
 import { crossEntropyBackward, crossEntropyForward } from "./prototype-cross-entropy.ts";
-import { roundOperand } from "./round-operand.ts";
 import { weightNormBackward, weightNormScale } from "./weight-norm.ts";
 
 /** The last layer of a projection head, weight-normalised as `weightNorm(v, g)`. */
@@ -52,7 +51,6 @@ function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf
   const [rows, prototypes] = [x.shape[0], v.shape[0]];
   const step = rowsOfPart(rows, atATime);
   const [scale, norm] = weightNormScale({ v, g }, {});
-  const operand = roundOperand(v); // Once, not in each part.
   const parts: tf.Tensor[][] = [];
   let dV: tf.Tensor | undefined;
   for (let begin = 0; begin < rows; begin += step) {
@@ -62,14 +60,13 @@ function run(x: tf.Tensor2D, { v, g }: Prototypes, targets: Targets, weights: tf
       const teacher = targets(begin, begin + count);
       assertShape(tf.util.arraysEqual(teacher.shape, [count, prototypes]), () =>
         `prototypeLoss: targets of rows ${begin} to ${begin + count} are [${teacher.shape}], not [${count}, ${prototypes}].`);
-      const inputs = { x: tf.slice(x, begin, count), v: operand, scale, teacher, weights: tf.slice(weights, begin, count) };
+      const inputs = { x: tf.slice(x, begin, count), v, scale, teacher, weights: tf.slice(weights, begin, count) };
       return partial(before ? { ...inputs, dV: before } : inputs, { temperature, gradient }) as tf.Tensor[];
     }) as [tf.Tensor, tf.Tensor?, tf.Tensor?];
     before?.dispose();
     dV = sum;
     parts.push(dx ? [losses, dx] : [losses]);
   }
-  operand.dispose();
   const joined = (i: number) => tf.concat(parts.map((part) => part[i]!));
   if (!dV) return [joined(0)];
   // dV is of v at constant scale, so it is that of a weight norm whose gain is the norm itself: there the scale is 1.
