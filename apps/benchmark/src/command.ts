@@ -13,8 +13,8 @@ import {
   parseNumber,
   parseShareRange,
 } from "@dinov2/cli";
-import { InputError } from "@dinov2/foundation";
 import type { SelectOn, TrainFeatures } from "@dinov2/evaluation";
+import { InputError } from "@dinov2/foundation";
 import { depthCommand } from "./depth-command.ts";
 import { logisticCommand } from "./logistic-command.ts";
 import { addBenchmarkOptions, type BenchmarkOptions, run } from "./benchmark-options.ts";

@@ -3,7 +3,7 @@
 
 #include "tile-packing.h"
 
-/** xᵀ, [R, C] to [C, R], of contiguous float32: squares of whole vectors are turned in registers, each read and written once. */
+/** xᵀ, [R, C] to [C, R], of contiguous float32 with at least one row: squares of whole vectors are turned in registers, each read and written once. */
 inline at::Tensor transposedCopy(const at::Tensor& x) {
   const auto rows = x.size(0);
   const auto columns = x.size(1);
@@ -17,21 +17,16 @@ inline at::Tensor transposedCopy(const at::Tensor& x) {
     }
   };
   // By strips of columns, which are rows of the result: threads write apart from each other.
-  const auto grain = std::max<std::int64_t>(1, kElementsPerThread / (kLanes * std::max<std::int64_t>(rows, 1)));
-  at::parallel_for(0, chunksOf(columns, kLanes), grain, [&](std::int64_t firstStrip, std::int64_t lastStrip) {
-    for (std::int64_t first = firstStrip * kLanes; first < std::min(lastStrip * kLanes, columns); first += kLanes) {
-      if (first + kLanes > columns) {
-        oneByOne(0, first, columns);
-        continue;
-      }
-      for (std::int64_t row = 0; row < evenRows; row += kLanes) {
-        Vector square[kLanes];
-        for (std::int64_t i = 0; i < kLanes; i++) square[i] = loadVector(from + (row + i) * columns + first);
-        transposeVectors(square);
-        for (std::int64_t i = 0; i < kLanes; i++) storeVector(to + (first + i) * rows + row, square[i]);
-      }
-      oneByOne(evenRows, first, first + kLanes);
+  overRows(chunksOf(columns, kLanes), kLanes * rows, [&](std::int64_t strip) {
+    const auto first = strip * kLanes;
+    if (first + kLanes > columns) return oneByOne(0, first, columns);
+    for (std::int64_t row = 0; row < evenRows; row += kLanes) {
+      Vector square[kLanes];
+      for (std::int64_t i = 0; i < kLanes; i++) square[i] = loadVector(from + (row + i) * columns + first);
+      transposeVectors(square);
+      for (std::int64_t i = 0; i < kLanes; i++) storeVector(to + (first + i) * rows + row, square[i]);
     }
+    oneByOne(evenRows, first, first + kLanes);
   });
   return result;
 }

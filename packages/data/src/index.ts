@@ -54,6 +54,6 @@ export { epochOrder, InfiniteSampler, type InfiniteSamplerOptions, type Sampler,
 export { BlockSampler, type BlockSamplerOptions } from "./block-sampler.ts";
 export { createLoader, defaultShuffleBytes, defaultWorkers, type LoadedBatch, type Loader, type LoaderOptions, type LoaderStatistics } from "./loader/loader.ts";
 export { loadEvalImages, type EvalBatch, type EvalLoaderOptions } from "./loader/eval-loader.ts";
-export { loadRandomCrops, OFFICIAL_CROP_SCALE, type RandomCropBatch, type RandomCropOptions } from "./loader/random-crop-loader.ts";
+export { loadRandomCrops, type RandomCropBatch, type RandomCropOptions } from "./loader/random-crop-loader.ts";
 export type { SkipOptions } from "./loader/skip-ledger.ts";
 export { looksLikeRevisited, openRevisited, type Relevance, type RevisitedDataset } from "./retrieval/revisited-dataset.ts";

@@ -1,6 +1,6 @@
 // Where the rows that linear heads are trained on come from: features that were taken once, or those of new crops each step.
 
-import { type ImageDataset, InfiniteSampler, loadRandomCrops } from "@dinov2/data";
+import { type ImageDataset, InfiniteSampler, loadRandomCrops, type RandomCropOptions } from "@dinov2/data";
 import type { FrozenBackbone } from "./backbone.ts";
 import type { ReadingOptions } from "./evaluator.ts";
 import { createFeatureMatrix, type LabelledFeatures, selectLabelled } from "./feature-matrix.ts";
@@ -12,10 +12,7 @@ export async function* storedBatches(train: LabelledFeatures, size: number, seed
   for (;;) yield selectLabelled(train, Int32Array.from({ length: size }, () => sampler.next()));
 }
 
-export interface CropOptions {
-  /** Share of the image's area in a crop; 8 to 100 %, as published, where none is given. */
-  readonly cropScale?: readonly [lowest: number, highest: number];
-}
+export type CropOptions = Pick<RandomCropOptions, "cropScale">;
 
 /**
  * The features of random crops of `train`, flipped half of the time, `size` a batch and at most `batchSize` in one forward,
@@ -27,7 +24,7 @@ export async function* augmentedBatches(
   size: number,
   { seed, batchSize = 32, pixelLimit, skipped, cropScale }: ReadingOptions & CropOptions & { readonly seed: number },
 ): AsyncGenerator<LabelledFeatures> {
-  const reading = { batchSize: size, seed, onSkip: skipped, ...(pixelLimit !== undefined && { pixelLimit }), ...(cropScale && { cropScale }) };
+  const reading = { batchSize: size, seed, onSkip: skipped, cropScale, ...(pixelLimit !== undefined && { pixelLimit }) };
   for await (const { images, shape, indices } of loadRandomCrops(train, { ...backbone.imageSizes, ...reading })) {
     const features = createFeatureMatrix(size, backbone.width);
     const [, channels, height, width] = shape;

@@ -87,7 +87,7 @@ async function scores(
   const rows: TestFeatures[] = [];
   for (const { images } of sets) rows.push(await extractTest(extractor, images, context));
   const batches = options.features === "augmented"
-    ? augmentedBatches(extractor, train, trainBatch, { ...context, ...(options.cropScale && { cropScale: options.cropScale }) })
+    ? augmentedBatches(extractor, train, trainBatch, { ...context, cropScale: options.cropScale })
     : storedBatches(await extractLabelled(extractor, train, "train", context), trainBatch, seed);
   const classCount = classCountOf({ labels: labelsOf(train) }, ...rows);
   const onProgress = (done: number) => context.progress?.("heads", done * trainBatch, steps * trainBatch);

@@ -1,7 +1,7 @@
 // From crops to what the losses compare: the way through backbone and heads that student and teacher share.
 //
 // C crops of one or two sizes, T tokens of all of them, N patches of a crop of the first size, M hidden ones
-// among them, D width.
+// among them, M' these filled up to a multiple of 32, D width.
 
 import { gatherRows, type RandomStream, type Tensor2D, tf } from "@dinov2/tensor";
 import { type Crops, type DinoHead, type ForwardOptions, randomSamples, type Segment, segmentOffsets } from "@dinov2/vit";

@@ -13,7 +13,7 @@ export interface RandomCropOptions extends SkipOptions, DecodeOptions, ChannelOp
   readonly seed: number;
   readonly cropSize: number;
   /** Share of the image's area in a crop; 8 to 100 %, as it comes. */
-  readonly cropScale?: readonly [lowest: number, highest: number];
+  readonly cropScale?: readonly [lowest: number, highest: number] | undefined;
   readonly workers?: number;
 }
 
@@ -27,7 +27,7 @@ export interface RandomCropBatch {
 }
 
 /** `scale` of `make_classification_train_transform`, which is that of torchvision's `RandomResizedCrop`. */
-export const OFFICIAL_CROP_SCALE: readonly [lowest: number, highest: number] = [0.08, 1];
+const OFFICIAL_CROP_SCALE: readonly [lowest: number, highest: number] = [0.08, 1];
 
 /** What a crop is: neither recoloured nor blurred (`make_classification_train_transform`). */
 const classificationCrop: Partial<MultiCropOptions> = {
