@@ -30,7 +30,7 @@ function prepareEnvironment(): void {
   process.env["OMP_WAIT_POLICY"] ??= "PASSIVE";
   process.env["GOMP_SPINCOUNT"] ??= "10000";
   // oneDNN compiles a product for each size it meets and keeps 1,024 of them; a training step has a new number of hidden patches each time.
-  process.env["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] ??= "256";
+  process.env["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] ??= "128";
   // OpenBLAS before 0.3.22 does not know the newest processors and falls back to half of their speed.
   if (instructionSets().includes("avx512f")) process.env["OPENBLAS_CORETYPE"] ??= "SKYLAKEX";
 }

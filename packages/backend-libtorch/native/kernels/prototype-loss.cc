@@ -11,6 +11,15 @@ namespace {
 /** Prototypes of a block; on a GPU all are one. */
 constexpr std::int64_t kBlock = 4096;
 
+/** Products of so many rows, or a multiple: each batch has another number of rows, and the library compiles a product for each size. */
+constexpr std::int64_t kRowsTogether = 16;
+
+/** x, with rows of zeros behind its own up to such a number. */
+at::Tensor filledUp(const at::Tensor& x) {
+  const std::int64_t missing = (kRowsTogether - x.size(0) % kRowsTogether) % kRowsTogether;
+  return missing == 0 || !onProcessor(x) ? x : at::constant_pad_nd(x, {0, 0, 0, missing});
+}
+
 /** Prototypes [K, D] that are multiplied by `scale` row by row, and where they are cut. */
 struct Prototypes {
   const at::Tensor& v;
@@ -69,12 +78,13 @@ at::Tensor targets(const at::Tensor& x, const Prototypes& prototypes, const at::
   float* const to = probabilities.data_ptr<float>();
   const auto inverse = static_cast<float>(1 / temperature);
   std::vector<float> largest(static_cast<std::size_t>(rows), std::numeric_limits<float>::lowest());
+  const auto filled = filledUp(x);
   for (std::int64_t b = 0; b < prototypes.blocks(); b++) {
     const std::int64_t start = prototypes.start(b);
     const std::int64_t size = prototypes.size(b);
     const float* const scales = prototypes.scale.data_ptr<float>() + start;
     const float* const centers = center.data_ptr<float>() + start;
-    const auto product = prototypes.product(x, b);
+    const auto product = prototypes.product(filled, b);
     withNumbers(product, [&](const auto* from) {
       overRows(rows, size, [&](std::int64_t row) {
         centeredRow(from + row * size, scales, centers, inverse, to + row * width + start, size, largest[row]);
@@ -118,7 +128,7 @@ std::vector<Row> rowLosses(const std::vector<at::Tensor>& products, const Protot
   return result;
 }
 
-/** Writes the gradient of a block's products over them. */
+/** Writes the gradient of a block's products over them, in the rows that there are. */
 void productGradient(const at::Tensor& product, const Prototypes& prototypes, std::int64_t b, const at::Tensor& teacher, const std::vector<Row>& rows, double temperature) {
   const std::int64_t width = prototypes.count();
   const std::int64_t size = prototypes.size(b);
@@ -127,7 +137,7 @@ void productGradient(const at::Tensor& product, const Prototypes& prototypes, st
   const auto inverse = static_cast<float>(1 / temperature);
   withRoom(product, [&](auto* numbers) {
     withNumbers(teacher, [&](const auto* probabilities) {
-      overRows(product.size(0), size * kExponentialWork, [&](std::int64_t r) {
+      overRows(teacher.size(0), size * kExponentialWork, [&](std::int64_t r) {
         auto* const to = numbers + r * size;
         const auto* const t = probabilities + r * width + start;
         const Row row = rows[r];
@@ -158,9 +168,9 @@ void addTerm(const at::Tensor& sum, const at::Tensor& term, bool first) {
   });
 }
 
-/** A block's part of both gradients, from the gradient of its products. */
+/** A block's part of both gradients, from the gradient of its products. Rows of zeros in x add nothing to the one of the prototypes. */
 void addBlock(const at::Tensor& dProduct, const Prototypes& prototypes, std::int64_t b, const at::Tensor& x, bool first, const at::Tensor& dx, const at::Tensor& dV) {
-  addTerm(dx, product(dProduct, prototypes.operand(b)), b == 0);
+  addTerm(dx, product(dProduct, prototypes.operand(b)).narrow(0, 0, dx.size(0)), b == 0);
   addTerm(prototypes.of(dV, b), product(dProduct.t(), x), first);
 }
 
@@ -193,7 +203,8 @@ KERNEL(PrototypeTargets) {
 // Flags: whether gradients are wanted; whether the one of v is added to input 5 where it is, and no output.
 KERNEL(PrototypeLoss) {
   call.expect({"R D", "K D", "K", "R K", "R", "?K D"});
-  const auto x = call.stored(0).to(productType());
+  const std::int64_t count = call.stored(0).size(0);
+  const auto x = filledUp(call.stored(0).to(productType()));
   const auto v = call.input(1);
   const auto scale = call.input(2);
   const at::Tensor& teacher = call.stored(3);
@@ -206,7 +217,7 @@ KERNEL(PrototypeLoss) {
   for (std::int64_t b = 0; b < prototypes.blocks(); b++) products.push_back(prototypes.product(x, b));
 
   const bool loops = onProcessor(x);
-  auto losses = at::empty({x.size(0)}, weights.options());
+  auto losses = at::empty({count}, weights.options());
   std::vector<Row> rows;
   if (loops) rows = rowLosses(products, prototypes, teacher, weights, temperature, losses);
   else lossByLibtorch(products[0], teacher, weights, prototypes, temperature, gradient, losses, products[0]);
@@ -215,7 +226,7 @@ KERNEL(PrototypeLoss) {
 
   const bool first = !call.has(5);
   const auto dV = first ? at::empty_like(v) : inPlace ? call.variable(5) : call.input(5).clone();
-  const auto dx = at::empty(x.sizes(), weights.options());
+  const auto dx = at::empty({count, x.size(1)}, weights.options());
   for (std::int64_t b = 0; b < prototypes.blocks(); b++) {
     if (loops) productGradient(products[b], prototypes, b, teacher, rows, temperature);
     addBlock(products[b], prototypes, b, x, first, dx, dV);
