@@ -5,6 +5,7 @@
 #include "../cross-entropy.h"
 #include "../product.h"
 #include "../registry.h"
+#include "../tile-packing.h"
 
 namespace {
 
@@ -16,7 +17,7 @@ constexpr std::int64_t kRowsTogether = 16;
 
 /** x, with rows of zeros behind its own up to such a number. */
 at::Tensor filledUp(const at::Tensor& x) {
-  const std::int64_t missing = (kRowsTogether - x.size(0) % kRowsTogether) % kRowsTogether;
+  const std::int64_t missing = roundedUp(x.size(0), kRowsTogether) - x.size(0);
   return missing == 0 || !onProcessor(x) ? x : at::constant_pad_nd(x, {0, 0, 0, missing});
 }
 
